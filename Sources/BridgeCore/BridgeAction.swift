@@ -1,0 +1,51 @@
+// What the bridge asks of the daemon, which owns sockets, files and the log.
+
+import FanOut
+
+public enum BridgeAction: Sendable {
+  case openTransport(UpstreamName)
+  case closeTransport(UpstreamName, code: UInt16, why: String)
+  /// One text message.
+  case send(UpstreamName, [UInt8])
+  case log(LogRecord)
+  /// The attempt budget or the sequence floor changed: write `Bridge.savedState` to the state directory.
+  case saveState
+  /// A subscriber that may do so asked for a reload; answer with `Bridge.reloadFinished`.
+  case reload(SubscriberID)
+}
+
+/// A log entry with an identity, so that repeated ones can be counted and the journal can index them.
+public struct LogRecord: Sendable, Equatable {
+  public enum Level: Sendable { case debug, info, notice, warning, error }
+  /// Stable identities; the daemon maps them to the journal's message ids.
+  public enum Event: String, Sendable, CaseIterable {
+    case upstreamLost = "upstream-lost"
+    case upstreamBack = "upstream-back"
+    case upstreamState = "upstream-state"
+    case readerDeparted = "reader-departed"
+    case readerRefused = "reader-refused"
+    case readerGap = "reader-gap"
+    case topicFailed = "topic-failed"
+    case topicRefused = "topic-refused"
+    case oddMessage = "odd-message"
+    case session = "session"
+  }
+
+  public var level: Level
+  public var event: Event
+  public var message: String
+  /// Structured fields: upstream, channel, symbol, reason, uid, pid. Never a secret.
+  public var fields: [(String, String)]
+
+  public init(_ level: Level, _ event: Event, _ message: String, _ fields: [(String, String)] = []) {
+    self.level = level
+    self.event = event
+    self.message = message
+    self.fields = fields
+  }
+
+  public static func == (a: LogRecord, b: LogRecord) -> Bool {
+    a.level == b.level && a.event == b.event && a.message == b.message
+      && a.fields.elementsEqual(b.fields, by: ==)
+  }
+}
