@@ -1,0 +1,112 @@
+// swift-tools-version: 6.2
+// Targets stand in layers and import downwards only; `scripts/test` builds with
+// `--explicit-target-dependency-import-check error`, and a test reads the sources for the same rule.
+
+import PackageDescription
+
+// Warnings are errors in CI and in `scripts/test`, not for somebody who builds with a newer compiler.
+let strict: [SwiftSetting] =
+  Context.environment["KRAKEN_BRIDGE_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : []
+
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let nio: [Target.Dependency] = [
+  .product(name: "NIOCore", package: "swift-nio"),
+  .product(name: "NIOPosix", package: "swift-nio"),
+  .product(name: "NIOHTTP1", package: "swift-nio"),
+  .product(name: "NIOWebSocket", package: "swift-nio"),
+  .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+
+let package = Package(
+  name: "kraken-bridge",
+  products: [
+    .executable(name: "kraken-bridged", targets: ["kraken-bridged"]),
+    .executable(name: "kraken-ctl", targets: ["kraken-ctl"]),
+    .executable(name: "kraken-sim", targets: ["kraken-sim"]),
+    .library(name: "KrakenBridgeClient", targets: ["KrakenBridgeClient"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(
+      url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // Values and machines: no I/O, no clock, no chance, no tasks.
+    pure("MarketData"),
+    pure("JSONText"),
+    pure("KrakenWire", ["MarketData", "JSONText"]),
+    pure("KrakenSession", ["MarketData", "JSONText", "KrakenWire"]),
+    pure("FanOut", ["MarketData"]),
+    pure("BridgeWire", ["MarketData", "JSONText"]),
+    pure("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
+
+    // The daemon: sockets, TLS, configuration, systemd around BridgeCore.
+    .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+    pure("SystemdNotify", ["CSystemd"]),
+    pure(
+      "BridgeDaemon",
+      [
+        "MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeCore", "SystemdNotify",
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "Configuration", package: "swift-configuration"),
+        .product(name: "Yams", package: "Yams"),
+      ] + nio),
+
+    // An exchange to test against, sharing nothing with the above.
+    pure("SimulatedExchange"),
+    pure("KrakenSimulator", ["SimulatedExchange", .product(name: "Logging", package: "swift-log")] + nio),
+
+    // The other end of our socket.
+    pure("KrakenBridgeClient", ["JSONText"]),
+    pure(
+      "ControlCommands",
+      [
+        "KrakenBridgeClient", "JSONText", "MarketData",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
+    .executableTarget(
+      name: "kraken-bridged",
+      dependencies: [
+        "BridgeDaemon", "KrakenSimulator", "SimulatedExchange",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ] + nio, swiftSettings: strict),
+    .executableTarget(name: "kraken-ctl", dependencies: ["ControlCommands"], swiftSettings: strict),
+    .executableTarget(
+      name: "kraken-sim",
+      dependencies: [
+        "KrakenSimulator", "SimulatedExchange",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ] + nio, swiftSettings: strict),
+
+    tests("MarketDataTests", ["MarketData", "JSONText"]),
+    tests("JSONTextTests", ["JSONText"]),
+    tests("KrakenWireTests", ["KrakenWire", "JSONText"]),
+    tests("KrakenSessionTests", ["KrakenSession", "KrakenWire", "JSONText", "MarketData"]),
+    tests("FanOutTests", ["FanOut", "MarketData"]),
+    tests("BridgeWireTests", ["BridgeWire", "JSONText", "MarketData"]),
+    tests(
+      "BridgeCoreTests",
+      ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange"]),
+    tests("SystemdNotifyTests", ["SystemdNotify"]),
+    tests("BridgeDaemonTests", ["BridgeDaemon"] + nio + [.product(name: "NIOEmbedded", package: "swift-nio")]),
+    tests("SimulatedExchangeTests", ["SimulatedExchange"]),
+    tests("KrakenSimulatorTests", ["KrakenSimulator", "SimulatedExchange"] + nio),
+    tests("KrakenBridgeClientTests", ["KrakenBridgeClient"]),
+    tests("ControlCommandsTests", ["ControlCommands", "KrakenBridgeClient"]),
+  ],
+  swiftLanguageModes: [.v6]
+)
