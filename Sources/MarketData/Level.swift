@@ -1,0 +1,67 @@
+// One price level of a book: 64 bytes, one cache line.
+//
+// It carries the two literals exactly as received, because they are what readers get and what the
+// checksum is made of, next to an integer for ordering. The literals sit one behind the other at
+// the start of the value, so that a pointer to a level is a pointer to its text.
+
+struct Level {
+    /// Room for price and quantity together; Kraken's longest are about 30.
+    static let textBytesMax = 48
+
+    private var text: InlineArray<6, UInt64> = .init(repeating: 0)
+    /// Position in the book: the greater the better. The scaled price of a bid, its negative for an ask.
+    var rank: Int64 = 0
+    /// CRC register left by the checksum's token of this level, begun at zero. Valid when `tokenLength` is not 0.
+    private(set) var tokenCRC: UInt32 = 0
+    private(set) var tokenLength: UInt8 = 0
+    private(set) var priceLength: UInt8 = 0
+    private(set) var qtyLength: UInt8 = 0
+
+    init() {}
+
+    /// Nil when the literals are too long to keep.
+    @inline(__always)
+    init?(price: UnsafeRawBufferPointer, qty: UnsafeRawBufferPointer, rank: Int64) {
+        guard price.count + qty.count <= Self.textBytesMax, price.count > 0, qty.count > 0 else { return nil }
+        self.rank = rank
+        priceLength = UInt8(truncatingIfNeeded: price.count)
+        qtyLength = UInt8(truncatingIfNeeded: qty.count)
+        withUnsafeMutableBytes(of: &text) { text in
+            // Sound: the lengths were checked against the size of `text`, and neither literal is empty.
+            text.baseAddress!.copyMemory(from: price.baseAddress!, byteCount: price.count)
+            (text.baseAddress! + price.count).copyMemory(from: qty.baseAddress!, byteCount: qty.count)
+        }
+    }
+
+    /// The literals as received. Valid inside `body` only.
+    @inline(__always)
+    func withTexts<R>(_ body: (_ price: UnsafeRawBufferPointer, _ qty: UnsafeRawBufferPointer) -> R) -> R {
+        withUnsafeBytes(of: text) { text in
+            let base = text.baseAddress!
+            return body(
+                UnsafeRawBufferPointer(start: base, count: Int(priceLength)),
+                UnsafeRawBufferPointer(start: base + Int(priceLength), count: Int(qtyLength)))
+        }
+    }
+
+    /// Computes `tokenCRC`. Left until the level comes among the ten that count: most of a deep book never does.
+    /// False when the token would be longer than any Kraken can mean (an exponent gone wild).
+    @inline(__always)
+    mutating func makeToken(_ tables: CRC32Tables, precision: BookPrecision?) -> Bool {
+        var token = TokenCRC(tables)
+        let isPlain = withUnsafeBytes(of: text) { text in
+            let price = Int(priceLength)
+            return token.append(text, 0..<price) && token.append(text, price..<price + Int(qtyLength))
+        }
+        if !isPlain {
+            token = TokenCRC(tables)
+            withTexts { price, qty in
+                token.append(price, decimals: precision?.price)
+                token.append(qty, decimals: precision?.qty)
+            }
+        }
+        guard token.length <= Self.textBytesMax else { return false }
+        (tokenCRC, tokenLength) = (token.register, UInt8(token.length))
+        return true
+    }
+}
