@@ -1,0 +1,187 @@
+// From the layers to checked settings. Every problem is collected, so that one run of --check-config shows
+// all there is to mend.
+
+import BridgeCore
+
+/// Flags of kraken-bridged, as given.
+public struct SettingsFlags: Sendable {
+  /// By dotted key: the flag's spelling and its value or values.
+  fileprivate var values: [String: SettingsSource.FlagValue] = [:]
+
+  public init() {}
+
+  public mutating func set(_ key: String, flag: String, _ value: String?) {
+    if let value { values[key] = .init(flag: flag, value: .scalar(value)) }
+  }
+
+  public mutating func set(_ key: String, flag: String, _ list: [String]) {
+    if !list.isEmpty { values[key] = .init(flag: flag, value: .list(list)) }
+  }
+}
+
+/// All that is wrong with a configuration.
+public struct InvalidSettings: Error, CustomStringConvertible {
+  public var problems: [SettingProblem]
+
+  public var description: String { problems.map(\.description).joined(separator: "\n") }
+}
+
+extension Settings {
+  /// Reads and checks everything.
+  /// - Parameters:
+  ///   - path: the configuration file's name, for messages.
+  ///   - yaml: its contents; nil if there is no such file.
+  public static func read(
+    flags: SettingsFlags, path: String, yaml: String?, facts: ProcessFacts
+  ) throws(InvalidSettings) -> Settings {
+    let file = yaml.map { SettingsFile(path: path, yaml: $0) } ?? SettingsFile(path: path)
+    var (environment, warnings) = ownVariables(of: facts.environment)
+    for name in ["PUBLIC_URL", "PRIVATE_URL", "LEVEL3_URL", "REST_URL", "CA_FILE"] {
+      // The flags have no "upstream" in their names; neither need their variables.
+      if let value = environment.removeValue(forKey: name), environment["UPSTREAM_" + name] == nil {
+        environment["UPSTREAM_" + name] = value
+      }
+    }
+    var source = SettingsSource(flags: flags.values, environment: environment, file: file)
+    let paths = StandardPaths(facts)
+
+    var settings = Settings(configurationPath: path, stateDirectory: paths.stateDirectory)
+    settings.warnings = warnings
+    settings.upstream.read(&source, facts)
+    settings.pins = source.subscriptions("subscriptions")
+    settings.limits.read(&source)
+    settings.silence.read(&source)
+    settings.credentials.read(&source, facts)
+    settings.trading.read(&source)
+    settings.log.read(&source)
+    settings.stateDirectory = source.text("state-dir") ?? paths.stateDirectory
+    settings.simulation = source.text("simulate").flatMap { ["", "no", "off", "false"].contains($0) ? nil : $0 }
+    settings.readListeners(&source, facts, runtimeDirectory: paths.runtimeDirectory)
+
+    guard source.problems.isEmpty else { throw InvalidSettings(problems: source.problems) }
+    return settings
+  }
+
+  /// Our own variables without their prefix, and complaints about those that mean nothing.
+  private static func ownVariables(of environment: [String: String]) -> ([String: String], warnings: [String]) {
+    /// Variables that kraken-ctl or the flag --config read; the daemon's settings are in the schema.
+    let others: Set = ["CONFIG", "TEST_WEDGE"]
+    let aliases: Set = ["PUBLIC_URL", "PRIVATE_URL", "LEVEL3_URL", "REST_URL", "CA_FILE"]
+    var own: [String: String] = [:]
+    var warnings: [String] = []
+    for (name, value) in environment.sorted(by: { $0.key < $1.key })
+    where name.hasPrefix(SettingsSource.environmentPrefix) {
+      let rest = name.dropFirst(SettingsSource.environmentPrefix.count)
+      if others.contains(String(rest)) { continue }
+      if aliases.contains(String(rest)) || SettingShape.configuration.isSpelt(by: rest) {
+        own[String(rest)] = value
+      } else {
+        warnings.append("environment \(name): no such setting; ignored")
+      }
+    }
+    return (own, warnings)
+  }
+}
+
+extension UpstreamSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource, _ facts: ProcessFacts) {
+    publicEndpoint = source.endpoint("upstream.public-url", kind: .webSocket) ?? publicEndpoint
+    privateEndpoint = source.endpoint("upstream.private-url", kind: .webSocket) ?? privateEndpoint
+    level3Endpoint = source.endpoint("upstream.level3-url", kind: .webSocket) ?? level3Endpoint
+    restEndpoint = source.endpoint("upstream.rest-url", kind: .http) ?? restEndpoint
+    caFile = source.text("upstream.ca-file")
+    if let caFile, let fault = facts.trustRootFault(caFile) {
+      source.refuse("upstream.ca-file", "\(fault); allowed is a readable PEM file with certificates")
+    }
+  }
+}
+
+extension LimitSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource) {
+    ringBytes = source.integer("limits.ring-bytes", in: 1 << 20...16 << 30, unit: "bytes") ?? ringBytes
+    connections = source.integer("limits.connections", in: 1...1_000_000) ?? connections
+    let perUID = source.integer("limits.connections-per-uid", in: 1...1_000_000)
+    connectionsPerUID = perUID ?? min(connections, connectionsPerUID)
+    subscriptionsPerConnection =
+      source.integer("limits.subscriptions-per-connection", in: 1...1_000_000) ?? subscriptionsPerConnection
+    let lagBytes = source.integer("limits.lag-bytes", in: 4096...16 << 30, unit: "bytes")
+    self.lagBytes = lagBytes ?? min(self.lagBytes, ringBytes)
+    lag = source.seconds("limits.lag-seconds", in: 0.1...86400) ?? lag
+    linger = source.seconds("limits.linger-seconds", in: 0...86400) ?? linger
+    if connectionsPerUID > connections {
+      source.refuse("limits.connections-per-uid", "must not exceed limits.connections (\(connections))")
+    }
+    if self.lagBytes > ringBytes {
+      source.refuse("limits.lag-bytes", "must not exceed limits.ring-bytes (\(ringBytes))")
+    }
+  }
+}
+
+extension SilenceSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource) {
+    // Kraken's heartbeat comes once a second; less than two would mistake a late one for silence.
+    connection = source.seconds("silence.connection-seconds", in: 2...3600) ?? connection
+    let range = 0.0...86400.0
+    book = source.seconds("silence.book-seconds", in: range) ?? book
+    ticker = source.seconds("silence.ticker-seconds", in: range) ?? ticker
+    trade = source.seconds("silence.trade-seconds", in: range) ?? trade
+    ohlc = source.seconds("silence.ohlc-seconds", in: range) ?? ohlc
+    instrument = source.seconds("silence.instrument-seconds", in: range) ?? instrument
+  }
+}
+
+extension CredentialSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource, _ facts: ProcessFacts) {
+    tokenCommand = source.text("credentials.token-command")
+    let files = ["api-key", "api-secret"]
+    if let given = source.text("credentials.dir") {
+      directory = given
+      for name in files where !facts.fileExists("\(given)/\(name)") {
+        source.refuse("credentials.dir", "it must hold the files api-key and api-secret; \(name) is missing or unreadable")
+      }
+    } else if let passed = facts.nonEmpty("CREDENTIALS_DIRECTORY"), files.allSatisfy({ facts.fileExists("\(passed)/\($0)") }) {
+      directory = passed
+    }
+  }
+}
+
+extension TradingSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource) {
+    enabled = source.boolean("trading.enabled") ?? enabled
+    symbols = source.list("trading.symbols") ?? symbols
+    maxOrderQuantity = source.amount("trading.max-order-qty")
+    maxNotional = source.amount("trading.max-notional")
+    ordersPerMinute = source.integer("trading.orders-per-minute", in: 1...100_000)
+    postOnly = source.boolean("trading.post-only") ?? postOnly
+    validateOnly = source.boolean("trading.validate-only") ?? validateOnly
+  }
+}
+
+extension LogSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource) {
+    level = source.choice("log.level", of: LogSettings.levels) ?? level
+    format = source.choice("log.format", of: Format.allCases.map(\.rawValue)).flatMap(Format.init)
+  }
+}
+
+extension SettingsSource {
+  /// A list of subscriptions, each checked as a reader's own request would be.
+  mutating func subscriptions(_ key: String) -> [PinnedSubscription] {
+    let members = SettingShape.configuration.members?.first { $0.key == "subscriptions" }?.shape.members ?? []
+    return (0..<recordCount(key, members: members)).compactMap { index in
+      let key = "\(key).\(index)"
+      guard let channel = text("\(key).channel") else {
+        refuse(key, "channel is missing")
+        return nil
+      }
+      let pin = PinnedSubscription(
+        channel: channel, symbols: list("\(key).symbols") ?? [], depth: integer("\(key).depth", in: 1...1000),
+        interval: integer("\(key).interval", in: 1...21600), eventTrigger: text("\(key).event-trigger"))
+      if let fault = pin.fault {
+        refuse(key, fault)
+        return nil
+      }
+      return pin
+    }
+  }
+}
