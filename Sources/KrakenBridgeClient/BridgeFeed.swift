@@ -1,0 +1,161 @@
+// Subscriptions that outlive the daemon. A feed connects, subscribes, and when the connection ends
+// connects again and asks for everything since the last line it saw. Nothing of this is hidden: the
+// reader is told of each loss and each return, in their place among the lines.
+
+/// What a feed reports.
+public enum FeedElement: Sendable, Equatable {
+  /// Connected, and every subscription is asked for. `resumedAfter` is the last line seen on earlier connections.
+  case connected(Hello, resumedAfter: UInt64?)
+  /// A line from the bridge. Answers to the feed's own subscriptions are among them; look at refusals.
+  case message(BridgeMessage)
+  /// The connection was lost, or could not be made; the next attempt follows after a pause.
+  case disconnected(BridgeError, retryIn: Duration)
+}
+
+/// An endless sequence of lines for a set of subscriptions, across restarts of the daemon.
+///
+/// Lines are pulled: a program that does not ask for the next element stops reading the socket. No line is delivered
+/// twice, and lines that are lost are marked by the bridge's `gap`.
+///
+/// ```swift
+/// let feed = BridgeFeed(.find(), [Subscription("trade", ["BTC/USD"])])
+/// for try await element in feed {
+///   if case .message(.event(let trade)) = element { print(trade.data["price"]?.digits ?? "-") }
+/// }
+/// ```
+public struct BridgeFeed: AsyncSequence, Sendable {
+  public typealias Element = FeedElement
+
+  public var address: BridgeAddress
+  public var subscriptions: [Subscription]
+  public var backoff: Backoff
+  /// Whether to wait for a daemon that is not there at the very first attempt, instead of throwing.
+  public var waitsForDaemon: Bool
+  /// Whether to connect again. Without, the sequence ends when the bridge says goodbye and throws when the connection is lost.
+  public var reconnects: Bool
+
+  public init(
+    _ address: BridgeAddress, _ subscriptions: [Subscription], backoff: Backoff = Backoff(),
+    waitsForDaemon: Bool = false, reconnects: Bool = true
+  ) {
+    self.address = address
+    self.subscriptions = subscriptions
+    self.backoff = backoff
+    self.waitsForDaemon = waitsForDaemon
+    self.reconnects = reconnects
+  }
+
+  public func makeAsyncIterator() -> Iterator { Iterator(feed: self) }
+
+  /// The feed's state between two elements.
+  public struct Iterator: AsyncIteratorProtocol {
+    let feed: BridgeFeed
+    private var connection: BridgeConnection?
+    private var attempts = 0
+    private var pause: Duration = .zero
+    private var resume = ResumePoint()
+    private var generator = SystemRandomNumberGenerator()
+    private var hasConnected = false
+    private var ended = false
+
+    init(feed: BridgeFeed) {
+      self.feed = feed
+    }
+
+    public mutating func next() async throws -> FeedElement? {
+      while !ended {
+        if let connection {
+          if let element = try await nextMessage(from: connection) { return element }
+        } else {
+          return try await connect()
+        }
+      }
+      return nil
+    }
+
+    /// The next line worth reporting, `nil` for one that is not.
+    private mutating func nextMessage(from connection: BridgeConnection) async throws -> FeedElement? {
+      do {
+        guard let message = try await connection.messages.next() else {
+          let goodbye = BridgeError(.closedByBridge, "the bridge said goodbye")
+          return try reported(ending: goodbye, orderly: true)
+        }
+        attempts = 0
+        return resume.isNew(message) ? .message(message) : nil
+      } catch let error as BridgeError where error.isWorthRetrying {
+        return try reported(ending: error, orderly: false)
+      }
+    }
+
+    private mutating func connect() async throws -> FeedElement {
+      attempts += 1
+      try await Task.sleep(for: pause)
+      do {
+        let connection = try await BridgeConnection.connect(to: feed.address)
+        let after = resume.lastSeen
+        for subscription in feed.subscriptions {
+          var subscription = subscription
+          subscription.since = after ?? subscription.since
+          try await connection.send(line: subscription.request.line(id: connection.nextRequestID()))
+        }
+        try await connection.send(line: resume.begin(after: connection.hello, id: connection.nextRequestID()))
+        self.connection = connection
+        hasConnected = true
+        return .connected(connection.hello, resumedAfter: after)
+      } catch let error as BridgeError where error.isWorthRetrying && (feed.waitsForDaemon || hasConnected) {
+        return disconnected(error)
+      }
+    }
+
+    private mutating func reported(ending error: BridgeError, orderly: Bool) throws -> FeedElement? {
+      connection = nil
+      if feed.reconnects { return disconnected(error) }
+      ended = true
+      if orderly { return nil }
+      throw error
+    }
+
+    private mutating func disconnected(_ error: BridgeError) -> FeedElement {
+      pause = feed.backoff.pause(before: attempts + 1, using: &generator)
+      return .disconnected(error, retryIn: pause)
+    }
+  }
+}
+
+/// From where to go on after a loss.
+///
+/// While several subscriptions are being resumed, the lines of one may run ahead of another's. Were the connection lost
+/// then, the largest `seq` seen would skip lines of the slower one. So the point moves only once the bridge has answered
+/// a ping sent after all subscriptions; lines that come twice because of it are recognised by their topic's last `seq`.
+struct ResumePoint {
+  private(set) var lastSeen: UInt64?
+  private var largest: UInt64 = 0
+  private var fence: UInt64?
+  private var lastByTopic: [Topic: UInt64] = [:]
+
+  /// Starts on a new connection; returns the ping that goes after the subscriptions.
+  mutating func begin(after hello: Hello, id: UInt64) -> [UInt8] {
+    fence = id
+    if lastSeen == nil { largest = hello.seq }
+    return BridgeRequest("ping").line(id: id)
+  }
+
+  /// Notes a message; false for one that was delivered before, and for the answer to our own ping.
+  mutating func isNew(_ message: BridgeMessage) -> Bool {
+    if case .answer(let answer) = message {
+      guard answer.method == "pong", answer.requestID == fence else { return true }
+      fence = nil
+      lastSeen = max(lastSeen ?? 0, largest)
+      return false
+    }
+    if case .event(let event) = message {
+      if event.kind == .update, let last = lastByTopic[event.topic], event.seq <= last { return false }
+      lastByTopic[event.topic] = event.seq
+    }
+    if let seq = message.seq {
+      largest = max(largest, seq)
+      if fence == nil { lastSeen = largest }
+    }
+    return true
+  }
+}
