@@ -36,8 +36,8 @@ public struct NumberText: Sendable {
     public var isZero: Bool { withUnsafeBytes { Magnitude($0).digitCount == 0 } }
     public var isNegative: Bool { !isZero && withUnsafeBytes { $0[0] == UInt8(ascii: "-") } }
 
-    /// -1, 0 or 1 as this number is less than, equal to or greater than the other, by value: `1e-08` equals `0.00000001`.
-    /// Exact for every literal.
+    /// -1, 0 or 1 as this number is less than, equal to or greater than the other, by value and exactly:
+    /// `1e-08` equals `0.00000001`.
     public func compare(_ other: NumberText) -> Int {
         guard isNegative == other.isNegative else { return isNegative ? -1 : 1 }
         let order = withUnsafeBytes { mine in other.withUnsafeBytes { Magnitude(mine).compare(Magnitude($0)) } }

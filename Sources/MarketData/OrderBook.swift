@@ -74,7 +74,8 @@ public struct OrderBook: Sendable {
         phase = .update
     }
 
-    /// Sets the absolute quantity of a price; zero removes it. In the order of the message: the last word on a price counts.
+    /// Sets the absolute quantity of a price; zero removes it. To be called in the order of the message: the last word
+    /// on a price counts.
     public mutating func set(
         _ side: BookSide, price: UnsafeRawBufferPointer, qty: UnsafeRawBufferPointer
     ) throws(BookFault) {
@@ -99,7 +100,7 @@ public struct OrderBook: Sendable {
         asks.cut(to: depth)
         if let bid = bids.rank(0), let ask = asks.rank(0), bid >= -ask { throw fail(.crossed) }
         guard let computed = computeChecksum() else { throw fail(.malformedNumber) }
-        if computed != checksum, computed != paddedChecksum() {
+        if checksum != computed, checksum != paddedChecksum() {
             throw fail(.checksum(expected: checksum, computed: computed))
         }
         touchedBids.settle()
