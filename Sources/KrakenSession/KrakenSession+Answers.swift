@@ -1,0 +1,162 @@
+// Answers to subscribe, unsubscribe and ping, matched to topics and entered into the ledger.
+//
+// One request for many symbols is answered once per symbol, in any order, perhaps twice, perhaps not
+// at all. The req_id tells the request, the symbol the topic in it. What the request was decides what
+// an answer means: a failed unsubscribe is answered with method "subscribe".
+
+import KrakenWire
+
+extension KrakenSession {
+  mutating func answered(_ answer: KrakenAnswer, now: Int64, _ actions: inout [SessionAction]) {
+    for warning in answer.warnings { warned(warning, &actions) }
+    let verdict = Verdict(answer)
+    if case .refused(let text, .slowDown) = verdict { slowDown(text, now: now, &actions) }
+    if answer.method == .pong {
+      if let measured = connection.ponged(id: answer.reqID, now: now) { roundTrip = measured }
+      return
+    }
+    let (kind, ids) = topics(of: answer)
+    if ids.count > 1 {
+      answeredTogether(kind, ids, verdict, now: now, &actions)
+    } else if let id = ids.first {
+      switch kind {
+      case .subscribe: answeredSubscribe(id, verdict, now: now, &actions)
+      case .unsubscribe: answeredUnsubscribe(id, verdict, now: now)
+      }
+    }
+    noteSubscriptions(now: now)
+  }
+
+  enum Verdict {
+    case granted
+    case refused(String, KrakenErrorClass)
+
+    init(_ answer: KrakenAnswer) {
+      if answer.isSuccess {
+        self = .granted
+      } else {
+        let text = answer.error ?? "refused without a reason"
+        self = .refused(text, answer.error.map(KrakenErrorClass.init) ?? .giveUp)
+      }
+    }
+  }
+
+  private mutating func warned(_ warning: String, _ actions: inout [SessionAction]) {
+    guard warningsSeen.count < 100, warningsSeen.insert(warning).inserted else { return }
+    actions.append(.log(SessionLogEvent(.warning, "Kraken warns: \(warning)")))
+  }
+
+  // MARK: Matching
+
+  /// The topics an answer is about: one, or, when it names none, all of its request that wait for an answer.
+  private func topics(of answer: KrakenAnswer) -> (RequestLog.Kind, [Int]) {
+    guard let reqID = answer.reqID else { return topicsWithoutRequest(answer) }
+    guard let request = requests[reqID] else { return (.subscribe, []) }
+    let current = request.topics.filter { ledger.isOccupied($0) && ledger[$0].episode <= reqID }
+    if let symbol = answer.symbol, let named = current.first(where: { ledger[$0].topic.symbol == symbol }) {
+      return (request.kind, [named])
+    }
+    return (request.kind, current.filter { ledger[$0].request == reqID && ledger[$0].answerDue != nil })
+  }
+
+  /// Without a req_id only an unmistakable answer counts; for the rest there are deadlines.
+  private func topicsWithoutRequest(_ answer: KrakenAnswer) -> (RequestLog.Kind, [Int]) {
+    let saysNotFound = answer.error.map { $0.contains("Subscription Not Found") } ?? false
+    let isLeaving = answer.method == .unsubscribe || saysNotFound
+    let waiting = ledger.ids.filter { id in
+      guard ledger.isOccupied(id), ledger[id].stage == (isLeaving ? .leaving : .asked) else { return false }
+      let topic = ledger[id].topic
+      return (answer.symbol == nil || answer.symbol == topic.symbol)
+        && (answer.channel == nil || answer.channel == topic.channel)
+        && (answer.depth == nil || answer.depth == topic.depth)
+        && (answer.interval == nil || answer.interval == topic.interval)
+        && (answer.trigger == nil || answer.trigger == topic.trigger)
+    }
+    return (isLeaving ? .unsubscribe : .subscribe, waiting.count == 1 ? waiting : [])
+  }
+
+  // MARK: What it means
+
+  private mutating func answeredSubscribe(
+    _ id: Int, _ verdict: Verdict, now: Int64, _ actions: inout [SessionAction]
+  ) {
+    let stage = ledger[id].stage
+    guard stage == .asked || stage == .live && !ledger[id].isAcknowledged else { return }
+    switch verdict {
+    case .granted, .refused(_, .ignore):
+      connection.wasAcknowledged = true
+      ledger[id].isAcknowledged = true
+      ledger[id].isAskedAlone = false
+      if stage == .asked {
+        ledger.move(id, to: .confirmed, now: now)
+        let due = now + firstDataDeadline(ledger[id])
+        ledger[id].dataDue = due
+        ledger.noteDeadline(due)
+      }
+      if ledger[id].isWanted { actions.append(.confirmed(UpstreamTopicID(id))) }
+    case .refused(_, .slowDown):
+      if stage == .asked { askAgain(id) }
+    case .refused(let text, .retryLater), .refused(let text, .renewToken):
+      guard stage == .asked else { return }
+      actions.append(.log(SessionLogEvent(.refused, "\(ledger[id].topic): \(text)", topic: UpstreamTopicID(id))))
+      recordFailure(id, now: now, &actions)
+      ledger.move(id, to: .absent, now: now)
+    case .refused(let text, .giveUp):
+      refuse(id, text, now: now, &actions)
+    }
+  }
+
+  private mutating func answeredUnsubscribe(_ id: Int, _ verdict: Verdict, now: Int64) {
+    guard ledger[id].stage == .leaving else { return }
+    switch verdict {
+    case .granted, .refused(_, .ignore), .refused(_, .giveUp):
+      ledger.move(id, to: .absent, now: now)
+    case .refused(_, .slowDown):
+      askAgain(id)
+    case .refused(_, .retryLater), .refused(_, .renewToken):
+      break  // the deadline repeats it
+    }
+  }
+
+  /// One answer for several topics: who is at fault is not said, so each is asked for by itself.
+  private mutating func answeredTogether(
+    _ kind: RequestLog.Kind, _ ids: [Int], _ verdict: Verdict, now: Int64, _ actions: inout [SessionAction]
+  ) {
+    guard case .refused(_, let errorClass) = verdict else { return }
+    for id in ids {
+      switch (kind, errorClass) {
+      case (_, .slowDown):
+        askAgain(id)
+      case (.subscribe, .retryLater), (.subscribe, .renewToken):
+        answeredSubscribe(id, verdict, now: now, &actions)
+      case (.subscribe, .giveUp), (.subscribe, .ignore), (.unsubscribe, .giveUp), (.unsubscribe, .ignore):
+        ledger[id].isAskedAlone = true
+        askAgain(id)
+      case (.unsubscribe, .retryLater), (.unsubscribe, .renewToken):
+        break
+      }
+    }
+  }
+
+  /// The same request is to be sent again as soon as the bucket allows; it does not count as unanswered.
+  private mutating func askAgain(_ id: Int) {
+    ledger[id].answerDue = nil
+    ledger[id].requests -= 1
+    ledger.isUnsettled = true
+  }
+
+  private mutating func refuse(_ id: Int, _ text: String, now: Int64, _ actions: inout [SessionAction]) {
+    let topic = UpstreamTopicID(id)
+    if ledger[id].isWanted {
+      actions.append(.stale([topic], .refused))
+      actions.append(.refused(topic, error: text))
+      if ledger[id].lastRefusal != text {
+        actions.append(.log(SessionLogEvent(.refused, "\(ledger[id].topic): refused: \(text)", topic: topic)))
+      }
+    }
+    ledger[id].lastRefusal = text
+    ledger[id].isAskedAlone = false
+    ledger[id].hold = .init(reason: .refused(text), until: now + configuration.refusedPause.nanoseconds)
+    ledger.move(id, to: .absent, now: now)
+  }
+}

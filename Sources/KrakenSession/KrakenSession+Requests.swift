@@ -1,0 +1,68 @@
+// Turns what the ledger needs into requests: batched, paced, leaving before asking.
+
+import KrakenWire
+
+extension KrakenSession {
+  /// Sends what is needed as far as the bucket allows; the rest stays due.
+  mutating func sendRequests(now: Int64, _ actions: inout [SessionAction]) {
+    while ledger.isUnsettled {
+      guard let (first, need) = mostUrgent(now: now) else {
+        ledger.isUnsettled = false
+        return
+      }
+      guard bucket.take(now: now) else { return }
+      let batch = batch(startingAt: first, need, now: now)
+      actions.append(.send(request(need, batch, now: now)))
+    }
+  }
+
+  /// Unsubscribing frees depths that others wait for, and `instrument` says what the others mean.
+  private func mostUrgent(now: Int64) -> (Int, LedgerEntry.Need)? {
+    var asking: Int?
+    for (id, entry) in ledger.entries.enumerated() where !entry.isVacant {
+      switch entry.need(now: now) {
+      case .nothing: continue
+      case .leave: return (id, .leave)
+      case .ask:
+        guard asking == nil || entry.topic.channel == .instrument, !ledger.isBlocked(id) else { continue }
+        asking = id
+      }
+    }
+    return asking.map { ($0, .ask) }
+  }
+
+  /// The topics that can share a request with the first.
+  private func batch(startingAt first: Int, _ need: LedgerEntry.Need, now: Int64) -> [Int] {
+    var batch = [first]
+    let topic = ledger[first].topic
+    guard topic.channel.hasSymbols, !ledger[first].isAskedAlone else { return batch }
+    for (id, entry) in ledger.entries.enumerated() where !entry.isVacant && id != first {
+      guard batch.count < configuration.symbolsPerRequestMax else { break }
+      guard entry.topic.sharesRequest(with: topic), entry.need(now: now) == need else { continue }
+      if entry.isAskedAlone || need == .ask && ledger.isBlocked(id) { continue }
+      batch.append(id)
+    }
+    return batch
+  }
+
+  private mutating func request(_ need: LedgerEntry.Need, _ batch: [Int], now: Int64) -> [UInt8] {
+    let isAsking = need == .ask
+    let reqID = requests.sent(isAsking ? .subscribe : .unsubscribe, batch, now: now)
+    let answerDue = now + configuration.answerDeadline.nanoseconds
+    for id in batch {
+      let stage: LedgerEntry.Stage = isAsking ? .asked : .leaving
+      if ledger[id].stage != stage { ledger.move(id, to: stage, now: now) }
+      ledger[id].requested(reqID, answerDue: answerDue)
+    }
+    ledger.noteDeadline(answerDue)
+    let topic = ledger[batch[0]].topic
+    let symbols = topic.channel.hasSymbols ? batch.map { ledger[$0].topic.symbol } : []
+    return isAsking
+      ? KrakenRequest.subscribe(
+        channel: topic.channel, symbols: symbols, depth: topic.depth, interval: topic.interval,
+        trigger: topic.trigger, reqID: reqID)
+      : KrakenRequest.unsubscribe(
+        channel: topic.channel, symbols: symbols, depth: topic.depth, interval: topic.interval,
+        trigger: topic.trigger, reqID: reqID)
+  }
+}

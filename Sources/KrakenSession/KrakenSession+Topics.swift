@@ -1,0 +1,131 @@
+// Single topics: whether an item may be used, what happens when one fails, how each stands.
+
+import KrakenWire
+import MarketData
+
+extension KrakenSession {
+  /// May this item be used, and for which topic? Asked for each item of a message; allocates nothing.
+  /// - Parameters:
+  ///   - symbol: the item's symbol, as UTF-8 without escapes; empty for `instrument`.
+  ///   - interval: the item's interval, for `ohlc`.
+  public mutating func admit(
+    _ channel: KrakenChannel, symbol: UnsafeRawBufferPointer, interval: Int?, isSnapshot: Bool, now: Moment
+  ) -> Admission {
+    if channel == .ticker { return admitTicker(symbol: symbol, isSnapshot: isSnapshot, now: now.monotonic) }
+    var found = -1
+    ledger.forEachTopic(channel, symbol) { id in
+      if ledger[id].isOpenToData, ledger[id].topic.interval == interval { found = id }
+    }
+    guard found >= 0, ledger[found].stage == .live || startsWith(found, isSnapshot: isSnapshot) else {
+      discardedCount += 1
+      return .discard
+    }
+    let becameLive = ledger[found].stage != .live
+    if becameLive { becomeLive(found, now: now.monotonic) }
+    ledger[found].lastReceived = now.monotonic
+    return .accept(UpstreamTopicID(found), becameLive: becameLive)
+  }
+
+  /// Ticker items do not name their trigger. A snapshot starts one subscription, the one acknowledged first; every
+  /// item goes to all that are live, because each is complete in itself.
+  private mutating func admitTicker(symbol: UnsafeRawBufferPointer, isSnapshot: Bool, now: Int64) -> Admission {
+    var trades = -1
+    var bbo = -1
+    ledger.forEachTopic(.ticker, symbol) { id in
+      guard ledger[id].isOpenToData else { return }
+      if ledger[id].topic.trigger == .bbo { bbo = id } else { trades = id }
+    }
+    var becameLive = false
+    if let first = firstToStart(trades, bbo), startsWith(first, isSnapshot: isSnapshot) {
+      becomeLive(first, now: now)
+      becameLive = true
+    }
+    let liveTrades = noteTicker(trades, now: now)
+    let liveBBO = noteTicker(bbo, now: now)
+    guard liveTrades != nil || liveBBO != nil else {
+      discardedCount += 1
+      return .discard
+    }
+    return .acceptTicker(trades: liveTrades, bbo: liveBBO, becameLive: becameLive)
+  }
+
+  /// Of up to two topics (-1: none) the one that is not live and was asked for first, acknowledged ones before others.
+  private func firstToStart(_ a: Int, _ b: Int) -> Int? {
+    func rank(_ id: Int) -> UInt64? {
+      guard id >= 0, ledger[id].stage != .live else { return nil }
+      return ledger[id].stage == .confirmed ? ledger[id].request : ledger[id].request | 1 << 63
+    }
+    switch (rank(a), rank(b)) {
+    case (let first?, let second?): return first <= second ? a : b
+    case (_?, nil): return a
+    case (nil, _?): return b
+    case (nil, nil): return nil
+    }
+  }
+
+  private mutating func noteTicker(_ id: Int, now: Int64) -> UpstreamTopicID? {
+    guard id >= 0, ledger[id].stage == .live else { return nil }
+    ledger[id].lastReceived = now
+    return UpstreamTopicID(id)
+  }
+
+  /// Whether this item can be the first of its subscription.
+  private func startsWith(_ id: Int, isSnapshot: Bool) -> Bool {
+    isSnapshot || ledger[id].snapshotsMissed > 0 && ledger[id].topic.channel.itemsStandAlone
+  }
+
+  private mutating func becomeLive(_ id: Int, now: Int64) {
+    connection.wasLive = true
+    ledger.move(id, to: .live, now: now)
+    ledger.noteDeadline(ledger[id].deadline(forgivenAfter: forgivenAfter))
+  }
+
+  // MARK: Failing
+
+  /// The owner found a live topic to be wrong: it is subscribed anew, after a pause that grows.
+  public mutating func topicFailed(_ topic: UpstreamTopicID, _ fault: TopicFault, now: Moment) -> [SessionAction] {
+    let id = topic.index
+    guard ledger.isOccupied(id), ledger[id].stage == .live, ledger[id].isOpenToData else { return [] }
+    latest = now.monotonic
+    var actions: [SessionAction] = [.stale([topic], fault.staleReason)]
+    ledger[id].isWorthless = true
+    ledger.isUnsettled = true
+    guard fault != .silent else { return actions }
+    forgive(id, now: now.monotonic, &actions)
+    actions.append(.log(SessionLogEvent(.topicFault, "\(ledger[id].topic): \(fault.words)", topic: topic)))
+    recordFailure(id, now: now.monotonic, &actions)
+    return actions
+  }
+
+  /// Counts a failure and holds the topic back accordingly.
+  mutating func recordFailure(_ id: Int, now: Int64, _ actions: inout [SessionAction]) {
+    switch ledger[id].faults.failed(now: now, configuration: configuration) {
+    case .pause(let pause):
+      ledger[id].hold = .init(reason: .paused, until: now + pause.nanoseconds)
+    case .quarantine(let pause, let isNew):
+      ledger[id].hold = .init(reason: .quarantined, until: now + pause.nanoseconds)
+      guard isNew else { return }
+      let text = "\(ledger[id].topic): failed \(ledger[id].faults.count) times, tried again every \(pause.components.seconds) s"
+      actions.append(.log(SessionLogEvent(.quarantined, text, topic: UpstreamTopicID(id))))
+    }
+  }
+
+  /// Forgets the failures of a topic that has been live for long enough.
+  mutating func forgive(_ id: Int, now: Int64, _ actions: inout [SessionAction]) {
+    guard ledger[id].stage == .live, now - ledger[id].liveSince >= forgivenAfter else { return }
+    guard ledger[id].faults.forgive() else { return }
+    actions.append(.log(SessionLogEvent(.recovered, "\(ledger[id].topic): well again", topic: UpstreamTopicID(id))))
+  }
+}
+
+extension TopicFault {
+  fileprivate var words: String {
+    switch self {
+    case .checksum: "checksum does not match"
+    case .crossed: "book is crossed"
+    case .malformed: "malformed data"
+    case .sequence: "messages were lost"
+    case .silent: "silent"
+    }
+  }
+}

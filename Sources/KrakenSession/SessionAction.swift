@@ -1,0 +1,79 @@
+// What the session asks of its owner. The owner carries them out in order and decides nothing.
+
+import KrakenWire
+
+/// The state of an upstream as subscribers are told.
+public enum UpstreamState: String, Sendable, Hashable, CaseIterable {
+  case connecting, online, offline, maintenance
+  case cancelOnly = "cancel_only"
+  case postOnly = "post_only"
+
+  /// What Kraken's `system` means; a word nobody knows does not stop market data.
+  init(system: String) {
+    switch system {
+    case "maintenance": self = .maintenance
+    case "cancel_only": self = .cancelOnly
+    case "post_only": self = .postOnly
+    default: self = .online
+    }
+  }
+}
+
+public struct UpstreamChange: Equatable, Sendable {
+  public var state: UpstreamState
+  public var reason: String?
+  /// Attempts since the connection was last stable; 0 when connected.
+  public var attempt: Int
+  /// Until the next attempt, when offline.
+  public var retryIn: Duration?
+
+  public init(state: UpstreamState, reason: String? = nil, attempt: Int, retryIn: Duration? = nil) {
+    self.state = state
+    self.reason = reason
+    self.attempt = attempt
+    self.retryIn = retryIn
+  }
+}
+
+/// Why topics stopped being live; the words of the local protocol.
+public enum StaleReason: String, Sendable, Hashable, CaseIterable {
+  case upstreamLost = "upstream_lost"
+  case silent, checksum, sequence, crossed, refused
+}
+
+/// Why a transport could not be opened.
+public enum TransportFailure: Equatable, Sendable {
+  /// The upgrade was answered with something else than 101.
+  case httpStatus(Int)
+  case connect(String)
+  case tls(String)
+  case timeout
+}
+
+public enum SessionAction: Equatable, Sendable {
+  case openTransport
+  /// From here on the session knows nothing of this transport: no event of it may be reported any more.
+  case closeTransport(code: UInt16, why: String)
+  /// One text message.
+  case send([UInt8])
+  case upstreamChanged(UpstreamChange)
+  /// Every topic of this upstream stopped being live.
+  case allStale(StaleReason)
+  case stale([UpstreamTopicID], StaleReason)
+  /// Kraken acknowledged the subscription; it is live once data comes.
+  case confirmed(UpstreamTopicID)
+  case refused(UpstreamTopicID, error: String)
+  /// The `status` item just received differs from the one before.
+  case statusItem
+  /// An attempt was spent: the budget has to be stored.
+  case budgetChanged
+  case log(SessionLogEvent)
+}
+
+/// What came of one message.
+public enum Received {
+  case nothing
+  case actions([SessionAction])
+  /// Items to `admit` one by one, after the actions.
+  case data(KrakenData, [SessionAction])
+}

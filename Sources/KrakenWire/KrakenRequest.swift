@@ -1,0 +1,83 @@
+// What we say to Kraken, encoded.
+//
+// Every request carries a req_id, because answers are matched by it. Parameters that have a default
+// at Kraken are sent all the same: its documents and its servers do not always agree on defaults.
+//
+//   {"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"],"depth":10,"snapshot":true},"req_id":2}
+
+import JSONText
+
+public enum KrakenRequest {
+  /// - Parameters:
+  ///   - symbols: left out when empty, as for `instrument`.
+  ///   - token: for private channels; never logged.
+  public static func subscribe(
+    channel: KrakenChannel, symbols: [String], depth: Int? = nil, interval: Int? = nil,
+    trigger: EventTrigger? = nil, snapshot: Bool = true, token: String? = nil, reqID: UInt64
+  ) -> [UInt8] {
+    encode(
+      "subscribe", channel: channel, symbols: symbols, depth: depth, interval: interval, trigger: trigger,
+      snapshot: snapshot, token: token, reqID: reqID)
+  }
+
+  /// Repeats the key parameters: at Kraken a missing one means its default.
+  public static func unsubscribe(
+    channel: KrakenChannel, symbols: [String], depth: Int? = nil, interval: Int? = nil,
+    trigger: EventTrigger? = nil, token: String? = nil, reqID: UInt64
+  ) -> [UInt8] {
+    encode(
+      "unsubscribe", channel: channel, symbols: symbols, depth: depth, interval: interval, trigger: trigger,
+      snapshot: nil, token: token, reqID: reqID)
+  }
+
+  public static func ping(reqID: UInt64) -> [UInt8] {
+    var json = JSONBytes(reserving: 48)
+    json.append(#"{"method":"ping","req_id":"#)
+    json.append(reqID)
+    json.append("}")
+    return json.bytes
+  }
+
+  private static func encode(
+    _ method: StaticString, channel: KrakenChannel, symbols: [String], depth: Int?, interval: Int?,
+    trigger: EventTrigger?, snapshot: Bool?, token: String?, reqID: UInt64
+  ) -> [UInt8] {
+    var json = JSONBytes(reserving: 160 + symbols.count * 16)
+    json.append(#"{"method":""#)
+    json.append(method)
+    json.append(#"","params":{"channel":""#)
+    json.append(channel.wireName)
+    json.append("\"")
+    if !symbols.isEmpty {
+      json.append(#","symbol":"#)
+      var separator: StaticString = "["
+      for symbol in symbols {
+        json.append(separator)
+        json.append(quoted: symbol)
+        separator = ","
+      }
+      json.append("]")
+    }
+    if let depth {
+      json.append(#","depth":"#)
+      json.append(depth)
+    }
+    if let interval {
+      json.append(#","interval":"#)
+      json.append(interval)
+    }
+    if let trigger {
+      json.append(#","event_trigger":"#)
+      json.append(quoted: trigger.rawValue)
+    }
+    if let snapshot { json.append(snapshot ? #","snapshot":true"# : #","snapshot":false"#) }
+    if let token {
+      json.append(#","token":"#)
+      json.append(quoted: token)
+    }
+    json.append(#"},"req_id":"#)
+    json.append(reqID)
+    json.append("}")
+    return json.bytes
+  }
+}
