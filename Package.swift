@@ -48,7 +48,7 @@ let package = Package(
     pure("KrakenWire", ["MarketData", "JSONText"]),
     pure("KrakenSession", ["MarketData", "JSONText", "KrakenWire"]),
     pure("FanOut", ["MarketData"]),
-    pure("BridgeWire", ["MarketData", "JSONText"]),
+    pure("BridgeWire", ["JSONText"]),
     pure("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
 
     // The daemon: sockets, TLS, configuration, systemd around BridgeCore.
@@ -97,7 +97,7 @@ let package = Package(
     tests("KrakenWireTests", ["KrakenWire", "JSONText"]),
     tests("KrakenSessionTests", ["KrakenSession", "KrakenWire", "JSONText", "MarketData"]),
     tests("FanOutTests", ["FanOut", "MarketData"]),
-    tests("BridgeWireTests", ["BridgeWire", "JSONText", "MarketData"]),
+    tests("BridgeWireTests", ["BridgeWire", "JSONText"]),
     tests(
       "BridgeCoreTests",
       ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange"]),
