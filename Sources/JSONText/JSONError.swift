@@ -18,8 +18,10 @@ public struct JSONError: Error, Equatable, Sendable {
         case expectedEndOfText
         /// Something that starts like `true`, `false` or `null` and is not it.
         case badLiteral
-        /// Not a number by RFC 8259: `01`, `1.`, `.5`, `+1`, `1e`.
-        case badNumber
+        /// In a number: after `-`, after the point, in the exponent.
+        case expectedDigit
+        /// `01`: a number may begin with 0 only when that is all there is before the point.
+        case leadingZero
         case unterminatedString
         /// A bare control character (below U+0020) inside a string.
         case controlCharacter
@@ -69,7 +71,8 @@ extension JSONError.Kind: CustomStringConvertible {
         case .expectedCommaOrBracket: "expected ',' or ']'"
         case .expectedEndOfText: "expected nothing after the value"
         case .badLiteral: "expected true, false or null"
-        case .badNumber: "expected a digit (malformed number)"
+        case .expectedDigit: "expected a digit"
+        case .leadingZero: "leading zero in a number"
         case .unterminatedString: "expected the closing quote of a string"
         case .controlCharacter: "control character inside a string"
         case .badEscape: "unknown escape in a string"

@@ -193,7 +193,7 @@ struct Scanner {
         if p.pointee == UInt8(ascii: "-") { p += 1 }
         let firstDigit = p
         try skipDigits(&p)
-        if firstDigit.pointee == UInt8(ascii: "0"), p - firstDigit > 1 { throw error(.badNumber, firstDigit + 1) }
+        if firstDigit.pointee == UInt8(ascii: "0"), p - firstDigit > 1 { throw error(.leadingZero, firstDigit + 1) }
         if p < end, p.pointee == UInt8(ascii: ".") {
             p += 1
             try skipDigits(&p)
@@ -217,7 +217,7 @@ struct Scanner {
             guard others == 0 else { break }
         }
         while p < end, p.pointee &- UInt8(ascii: "0") <= 9 { p += 1 }
-        guard p > first else { throw error(.badNumber, p) }
+        guard p > first else { throw error(.expectedDigit, p) }
     }
 
     /// A string with its quotes, appended to the tape.

@@ -11,7 +11,7 @@ struct ScaledDecimal {
         self.decimals = decimals
     }
 
-    /// The everyday form, quickly: up to 17 digits, perhaps a point. Nil for everything else, right or wrong.
+    /// The everyday form, quickly: at most 18 bytes of digits with perhaps a point. Nil for everything else, right or wrong.
     @inline(__always)
     init?(plain text: UnsafeRawBufferPointer) {
         guard text.count - 1 < 18, let last = text.last, last != UInt8(ascii: ".") else { return nil }
