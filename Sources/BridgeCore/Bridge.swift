@@ -3,7 +3,15 @@
 // It composes the session (what we say to Kraken), the feeds (what Kraken's data means) and the fan-out (who gets
 // which line), and is confined to one event loop: not Sendable on purpose, no locks, no tasks. Time is handed in
 // and chance comes from a seed, so a simulation can run it thousands of times faster than life.
+//
+//   Bridge+Upstream     what the session says, carried out
+//   Bridge+Data         Kraken's data into feeds and lines
+//   Bridge+Demand       which topics exist, and for how long
+//   Bridge+Subscribers  connections, their input and their end
+//   Bridge+Requests     subscribe, unsubscribe, snapshot
+//   Bridge+Reports      status, topics, clients, metrics, help
 
+import BridgeWire
 import FanOut
 import JSONText
 import KrakenSession
@@ -11,37 +19,161 @@ import KrakenWire
 import MarketData
 
 public final class Bridge {
-  public init(configuration: BridgeConfiguration, seed: UInt64, now: Moment) { fatalError() }
+  var configuration: BridgeConfiguration
+  var session: KrakenSession
+  var budget: AttemptBudget
+  var fanOut: FanOut
+  let firstSeq: UInt64
+  let catalog = Catalog()
 
-  public func start(now: Moment) {}
+  var connections: [SubscriberID: Connection] = [:]
+  var connectionsByUID: [UInt32: Int] = [:]
+  var upstreamParser = JSONParser()
+  var requestParser = RequestParser()
+  /// Scratch for directed lines and snapshots; its memory is kept.
+  var line = JSONBytes(reserving: 4096)
+  /// `received` of the message at hand, as JSON text.
+  var receivedText = ReceivedText()
+  var actions: [BridgeAction] = []
 
-  // Upstream transports
-  public func upstreamOpened(_ name: UpstreamName, now: Moment) {}
-  public func upstreamFailed(_ name: UpstreamName, _ failure: TransportFailure, now: Moment) {}
-  public func upstreamClosed(_ name: UpstreamName, code: UInt16?, reason: String, now: Moment) {}
-  public func upstreamReceived(_ name: UpstreamName, text: UnsafeRawBufferPointer, now: Moment) {}
-  public func upstreamReceivedBinary(_ name: UpstreamName, now: Moment) {}
+  /// The state last announced; hello lines and offline checks use it.
+  var upstreamState = UpstreamState.offline
+  /// Topics nobody wants, oldest first; each is dropped when its time is up and it is still unwanted.
+  var lingering: [(deadline: Int64, topic: TopicID)] = []
+  /// Requests waiting for Kraken, oldest deadline first.
+  var heldDeadlines: [(deadline: Int64, topic: TopicID)] = []
+  /// Connections whose answers pile up; their input waits.
+  var pausedInput: Set<SubscriberID> = []
+  /// `reload` requests under way.
+  var reloadRequests: [SubscriberID: [AnswerHead]] = [:]
+  /// Connections that follow every instrument.
+  var wideInstrumentReaders = 0
+  var departures = RecentDepartures()
+  var rates: LineRates
+  let startedAt: Moment
+  var isShuttingDown = false
+  /// Resident memory as the daemon last saw it; the bridge itself looks at nothing outside.
+  public var residentBytes = 0
 
-  // Subscribers
-  public enum Connected { case accepted(SubscriberID), refused([UInt8]) }
-  public func subscriberConnected(listener: Int, peer: Peer, now: Moment) -> Connected { fatalError() }
-  public func subscriberReceived(_ id: SubscriberID, _ bytes: UnsafeRawBufferPointer, now: Moment) {}
-  public func subscriberWritable(_ id: SubscriberID, now: Moment) {}
-  public func subscriberHalfClosed(_ id: SubscriberID, now: Moment) {}
-  public func subscriberGone(_ id: SubscriberID, now: Moment) {}
-  public func wantsInput(_ id: SubscriberID) -> Bool { true }
+  /// - Parameters:
+  ///   - seed: for jitter and everything else that is left to chance.
+  public init(configuration: BridgeConfiguration, seed: UInt64, now: Moment) {
+    self.configuration = configuration
+    session = KrakenSession(configuration: configuration.session, seed: seed)
+    budget = configuration.budget
+    var log = FanOutConfiguration()
+    log.ringBytes = configuration.limits.ringBytes
+    firstSeq = Self.firstSeq(floor: configuration.seqFloor, wall: now.wall)
+    fanOut = FanOut(configuration: log, firstSeq: firstSeq)
+    rates = LineRates(now: now)
+    startedAt = now
+  }
 
-  // Turn
-  public func endTurn<T: SubscriberTransport>(now: Moment, transport: inout T) {}
-  public var nextDeadline: Int64? { nil }
-  public func deadlineReached(now: Moment) {}
-  public func takeActions() -> [BridgeAction] { [] }
+  /// Sequence numbers start at the microseconds since 1970 and go up by one a line.
+  ///
+  /// A bridge that publishes fewer than a million lines a second on average can therefore never catch up with the
+  /// clock, so the next start is always above the last number given out, without any stored state; the floor from the
+  /// state directory covers a clock that was set back. 2^53 µs are reached in the year 2255.
+  static func firstSeq(floor: UInt64, wall: Int64) -> UInt64 { max(UInt64(max(wall, 0)) / 1000, floor + 1) }
 
-  // Life
-  public func reconfigure(_ configuration: BridgeConfiguration, now: Moment) {}
-  public func reloadFinished(_ id: SubscriberID, error: String?, now: Moment) {}
-  public func beginShutdown(now: Moment) {}
-  public func statusLine(now: Moment) -> String { "" }
+  public func start(now: Moment) {
+    makeStandingTopics(now: now)
+    applyPins(configuration.pins, now: now)
+    session.start(now: now)
+  }
+
+  public func takeActions() -> [BridgeAction] {
+    guard !actions.isEmpty else { return [] }
+    defer { actions = [] }
+    return actions
+  }
+
+  // MARK: Turn and time
+
+  /// Call at the end of each batch of input: everyone who can be written to is brought up to date.
+  public func endTurn<T: SubscriberTransport>(now: Moment, transport: inout T) {
+    takePausedInput(now: now)
+    var composer = SnapshotComposer(catalog: catalog, lastSeq: fanOut.lastSeq)
+    if let deadline = fanOut.nextLagCheck, deadline <= now.monotonic {
+      for notice in fanOut.checkLag(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
+    }
+    for notice in fanOut.flush(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
+  }
+
+  /// Monotonic nanoseconds of the next moment `deadlineReached` has something to do.
+  public var nextDeadline: Int64? {
+    var earliest = rates.nextTick
+    if let deadline = session.nextDeadline { earliest = min(earliest, deadline) }
+    if let first = lingering.first { earliest = min(earliest, first.deadline) }
+    if let first = heldDeadlines.first { earliest = min(earliest, first.deadline) }
+    if let deadline = fanOut.nextLagCheck { earliest = min(earliest, deadline) }
+    return earliest
+  }
+
+  /// Must be followed by `endTurn`, as every batch of input.
+  public func deadlineReached(now: Moment) {
+    if let deadline = session.nextDeadline, deadline <= now.monotonic {
+      perform(session.deadlineReached(now: now, budget: &budget), now: now)
+    }
+    dropLingering(now: now)
+    expireHeld(now: now)
+    if rates.nextTick <= now.monotonic {
+      rates.tick(now: now, published: publishedLines, delivered: fanOut.statistics.lines)
+    }
+  }
+
+  // MARK: Life
+
+  /// New pins, limits and listener policies; connections stay. The log keeps its size.
+  public func reconfigure(_ next: BridgeConfiguration, now: Moment) {
+    let before = configuration
+    configuration = next
+    applyPins(next.pins, replacing: before.pins, now: now)
+  }
+
+  public func beginShutdown(now: Moment) {
+    isShuttingDown = true
+    perform(session.stop(now: now), now: now)
+    line.removeAll()
+    Line.goodbye(&line, reason: "shutdown")
+    for id in connections.keys {
+      send(to: id)
+      fanOut.closeWhenWritten(id)
+    }
+  }
+
   /// Text for the state directory: the attempt budget and the highest seq given out.
-  public var savedState: [UInt8] { [] }
+  public var savedState: SavedState { SavedState(seq: fanOut.lastSeq, budget: budget) }
+
+  /// One human line for `systemctl status`.
+  public func statusLine(now: Moment) -> String {
+    let live = catalog.count(where: \.isLive)
+    let readers = connections.count
+    return "public \(upstreamState.rawValue), \(live) of \(catalog.count) topics live, "
+      + "\(readers) \(readers == 1 ? "reader" : "readers"), \(rates.deliveredPerSecond) lines/s"
+  }
+
+  // MARK: Small things everyone uses
+
+  var publishedLines: UInt64 { fanOut.lastSeq + 1 - firstSeq }
+
+  /// Sends what is in `line` to one subscriber.
+  func send(to id: SubscriberID) { line.withUnsafeBytes { fanOut.send(id, $0) } }
+
+  func log(
+    _ level: LogRecord.Level, _ event: LogRecord.Event, _ message: String, _ fields: [(String, String)] = []
+  ) {
+    actions.append(.log(LogRecord(level, event, message, fields)))
+  }
+}
+
+/// What survives a restart: see `Bridge.savedState`.
+public struct SavedState: Sendable, Equatable {
+  public var seq: UInt64
+  public var budget: AttemptBudget
+
+  public init(seq: UInt64, budget: AttemptBudget) {
+    self.seq = seq
+    self.budget = budget
+  }
 }

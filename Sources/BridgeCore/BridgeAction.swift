@@ -19,16 +19,20 @@ public struct LogRecord: Sendable, Equatable {
   public enum Level: Sendable { case debug, info, notice, warning, error }
   /// Stable identities; the daemon maps them to the journal's message ids.
   public enum Event: String, Sendable, CaseIterable {
-    case upstreamLost = "upstream-lost"
-    case upstreamBack = "upstream-back"
-    case upstreamState = "upstream-state"
-    case readerDeparted = "reader-departed"
-    case readerRefused = "reader-refused"
-    case readerGap = "reader-gap"
-    case topicFailed = "topic-failed"
-    case topicRefused = "topic-refused"
-    case oddMessage = "odd-message"
-    case session = "session"
+    case upstreamBack = "upstream_back"
+    case upstreamLost = "upstream_lost"
+    case upstreamState = "upstream_state"
+    case attemptFailed = "attempt_failed"
+    case budgetExhausted = "budget_exhausted"
+    case topicFault = "topic_fault"
+    case quarantined, recovered, refused, unanswered, silent
+    case rateLimited = "rate_limited"
+    case garbage
+    case unknownMessage = "unknown_message"
+    case warning
+    case readerDeparted = "reader_departed"
+    case readerRefused = "reader_refused"
+    case readerGap = "reader_gap"
   }
 
   public var level: Level

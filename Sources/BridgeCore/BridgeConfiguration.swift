@@ -1,6 +1,7 @@
 // What the bridge is told at start and on reload: policy only. Paths, descriptors and TLS belong to the
 // daemon; the bridge knows a listener by its index in `listeners`.
 
+import BridgeWire
 import FanOut
 import KrakenSession
 import KrakenWire
@@ -77,7 +78,21 @@ public struct PinnedSubscription: Sendable, Hashable {
   }
 
   /// What is wrong with it, or nil. The words name the parameter and what it may be.
-  public var fault: String? { TopicRequest.fault(in: self) }
+  public var fault: String? {
+    do throws(RequestFault) {
+      _ = try parameters
+      return nil
+    } catch {
+      return error.message
+    }
+  }
+
+  var parameters: TopicParameters {
+    get throws(RequestFault) {
+      try TopicParameters(
+        checkedChannel: channel, symbols: symbols, depth: depth, interval: interval, eventTrigger: eventTrigger)
+    }
+  }
 }
 
 /// Limits on what subscribers can make the bridge hold; see README for each default's reason.
@@ -93,7 +108,7 @@ public struct BridgeLimits: Sendable, Equatable {
   /// How long a topic nobody reads any more is kept.
   public var linger: Duration = .seconds(30)
   /// How long an answer to `subscribe` waits for Kraken's.
-  public var answerDeadline: Duration = .seconds(5)
+  public var answerDeadline: Duration = .seconds(10)
   /// How long a `snapshot` request waits for a topic that was not carried.
   public var snapshotDeadline: Duration = .seconds(10)
 

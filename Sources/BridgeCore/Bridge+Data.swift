@@ -1,0 +1,258 @@
+// Kraken's data into feeds, and from feeds into the log: the path every market message takes.
+//
+// A message was validated whole before anything here looks at it. Nothing is published of a message that does not
+// verify; whatever was published before it is marked stale first.
+
+import BridgeWire
+import FanOut
+import JSONText
+import KrakenSession
+import KrakenWire
+import MarketData
+
+extension Bridge {
+  func take(_ message: KrakenData, now: Moment) {
+    receivedText.set(wall: now.wall)
+    switch message.channel {
+    case .ticker: for item in message.items { takeTicker(item, message, now: now) }
+    case .book: for item in message.items { takeBook(item, message, now: now) }
+    case .trade, .ohlc: takeSeries(message, now: now)
+    case .instrument: takeInstrument(message, now: now)
+    case .status, .heartbeat: break  // the session keeps these to itself
+    case .executions, .balances, .level3: break  // never subscribed on the public endpoint
+    }
+  }
+
+  private func symbol(of item: JSONValue) -> UnsafeRawBufferPointer? {
+    guard let symbol = item["symbol"], symbol.kind == .string else { return nil }
+    return symbol.contents
+  }
+
+  // MARK: Ticker and spread
+
+  private func takeTicker(_ item: JSONValue, _ message: KrakenData, now: Moment) {
+    guard let symbol = symbol(of: item),
+      case .acceptTicker(let trades, let bbo, let becameLive) = session.admit(
+        .ticker, symbol: symbol, interval: nil, isSnapshot: message.isSnapshot, now: now),
+      let feed = (trades ?? bbo).flatMap({ catalog.feed(of: $0) }) as? TickerFeed
+    else { return }
+    let spreadChanged = feed.take(item)
+    for topic in feed.topics where topic.upstream == trades || topic.upstream == bbo {
+      if becameLive && !topic.isLive || message.isSnapshot || !topic.isLive {
+        publishSnapshot(topic, now: now)
+      } else if topic.key.channel == .spread {
+        guard spreadChanged else { continue }
+        feed.spread.withUnsafeBytes { data in
+          publishUpdate(topic, time: item["timestamp"], bytesMax: data.count, now: now) { $0.append(bytes: data) }
+        }
+      } else {
+        publishItem(topic, item, time: item["timestamp"], now: now)
+      }
+    }
+  }
+
+  // MARK: Book
+
+  private func takeBook(_ item: JSONValue, _ message: KrakenData, now: Moment) {
+    guard let symbol = symbol(of: item),
+      case .accept(let id, _) = session.admit(
+        .book, symbol: symbol, interval: nil, isSnapshot: message.isSnapshot, now: now),
+      let feed = catalog.feed(of: id) as? BookFeed
+    else { return }
+    do throws(BookFault) {
+      try feed.take(item, isSnapshot: message.isSnapshot)
+    } catch {
+      return perform(session.topicFailed(id, TopicFault(error), now: now), now: now)
+    }
+    for topic in feed.topics {
+      if message.isSnapshot || !topic.isLive {
+        publishSnapshot(topic, now: now)
+      } else if topic.key.depth == feed.depth {
+        publishItem(topic, item, time: item["timestamp"], now: now)
+      } else if let view = topic.key.depth, feed.book.hasChanges(view: view) {
+        line.removeAll()
+        feed.writeChange(view: view, into: &line)
+        line.withUnsafeBytes { data in
+          publishUpdate(topic, time: item["timestamp"], bytesMax: data.count, now: now) { $0.append(bytes: data) }
+        }
+      }
+    }
+  }
+
+  // MARK: Trades and candles
+
+  /// Each item is a line of its own; a snapshot's items are one line for each pair they belong to.
+  private func takeSeries(_ message: KrakenData, now: Moment) {
+    var current: (symbol: UnsafeRawBufferPointer, interval: Int64?)?
+    var feed: Feed?
+    for item in message.items {
+      guard let symbol = symbol(of: item) else { continue }
+      let interval = message.channel == .ohlc ? item["interval"]?.int64 : nil
+      let continues = current.map { $0.interval == interval && $0.symbol.elementsEqual(symbol) } ?? false
+      if !message.isSnapshot || !continues {
+        if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
+        feed = admitSeries(message, symbol: symbol, interval: interval, now: now)
+        current = (symbol, interval)
+        if message.isSnapshot { (feed as? TradeFeed)?.reset() }
+        if message.isSnapshot { (feed as? CandleFeed)?.reset() }
+      }
+      guard let feed else { continue }
+      (feed as? TradeFeed)?.take(item)
+      (feed as? CandleFeed)?.take(item, messageTime: message.timestamp)
+      guard !message.isSnapshot else { continue }
+      for topic in feed.topics {
+        if topic.isLive {
+          publishItem(topic, item, time: message.timestamp ?? item["timestamp"], now: now)
+        } else {
+          publishSnapshot(topic, now: now)
+        }
+      }
+    }
+    if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
+  }
+
+  private func admitSeries(
+    _ message: KrakenData, symbol: UnsafeRawBufferPointer, interval: Int64?, now: Moment
+  ) -> Feed? {
+    guard
+      case .accept(let id, _) = session.admit(
+        message.channel, symbol: symbol, interval: interval.flatMap { Int(exactly: $0) },
+        isSnapshot: message.isSnapshot, now: now)
+    else { return nil }
+    return catalog.feed(of: id)
+  }
+
+  private func publishSnapshots(_ feed: Feed, now: Moment) {
+    for topic in feed.topics { publishSnapshot(topic, now: now) }
+  }
+
+  // MARK: Instruments
+
+  private func takeInstrument(_ message: KrakenData, now: Moment) {
+    guard
+      case .accept = session.admit(
+        .instrument, symbol: UnsafeRawBufferPointer(start: nil, count: 0), interval: nil,
+        isSnapshot: message.isSnapshot, now: now)
+    else { return }
+    let changes = instruments.take(message.data, isSnapshot: message.isSnapshot)
+    makeWantedInstrumentTopics(changes, now: now)
+    for topic in instruments.topics {
+      let known = topic.key.isAsset ? instruments.assets[topic.key.name] : instruments.pairs[topic.key.name]
+      guard let known else { continue }
+      if message.isSnapshot || !topic.isLive {
+        publishSnapshot(topic, now: now)
+      } else if (topic.key.isAsset ? changes.assets : changes.pairs).contains(topic.key.name) {
+        known.bytes.withUnsafeBytes { data in
+          publishUpdate(topic, time: nil, bytesMax: data.count, now: now) { $0.append(bytes: data) }
+        }
+      }
+    }
+    for symbol in changes.pairs { pairChanged(symbol, now: now) }
+  }
+
+  /// A pair that Kraken has taken off its list cannot come back by asking again; one that is back can.
+  private func pairChanged(_ symbol: String, now: Moment) {
+    guard let record = instruments.pairs[symbol] else { return }
+    (catalog.feed(FeedKey(channel: .book, symbol: symbol)) as? BookFeed)?.setPrecision(record.precision)
+    if record.status == "delisted" {
+      let live = catalog.sorted.filter {
+        $0.key.name == symbol && $0.key.channel != .instrument && $0.stale?.reason != StaleReason.refused.rawValue
+      }
+      guard !live.isEmpty else { return }
+      markStale(live, Staleness(reason: StaleReason.refused.rawValue, error: "\(symbol) is delisted"), now: now)
+    } else {
+      session.retryRefused(symbol: symbol, now: now)
+    }
+  }
+
+  // MARK: Lines
+
+  /// One update whose data is the item without what moves to the envelope.
+  private func publishItem(_ topic: Topic, _ item: JSONValue, time: JSONValue?, now: Moment) {
+    publishUpdate(topic, time: time, bytesMax: item.text.count, now: now) { cursor in
+      cursor.append("{")
+      var first = true
+      UnsafeRawBufferPointer.copyMembers(of: item, except: isEnvelopeKey) { run in
+        if !first { cursor.append(",") }
+        first = false
+        cursor.append(bytes: run)
+      }
+      cursor.append("}")
+    }
+  }
+
+  func publishUpdate(
+    _ topic: Topic, time: JSONValue?, bytesMax: Int, now: Moment, _ data: (inout JSONCursor) -> Void
+  ) {
+    let time = time.flatMap { $0.kind == .string ? $0.text : nil }
+    let envelope = topic.updatePrefix.count + (time?.count ?? 0) + EventLine.overheadMax
+    fanOut.publish(topic: topic.id, maxBytes: envelope + bytesMax) { pointer, seq, prev in
+      var cursor = JSONCursor(pointer)
+      EventLine.write(
+        &cursor, prefix: topic.updatePrefix, seq: seq, prev: prev, time: time, received: receivedText, data)
+      return UnsafeMutableRawPointer(cursor.p) - pointer
+    }
+    topic.lines &+= 1
+    topic.lastReceivedWall = now.wall
+  }
+
+  /// Publishes the present state to every reader of the topic, and makes it live.
+  func publishSnapshot(_ topic: Topic, now: Moment) {
+    line.removeAll()
+    topic.feed.writeState(of: topic, into: &line)
+    line.withUnsafeBytes { data in
+      topic.feed.time.withUnsafeBytes { time in
+        let bytesMax = topic.snapshotPrefix.count + time.count + EventLine.overheadMax + data.count
+        fanOut.publish(topic: topic.id, maxBytes: bytesMax) { pointer, seq, _ in
+          var cursor = JSONCursor(pointer)
+          EventLine.write(
+            &cursor, prefix: topic.snapshotPrefix, seq: seq, prev: nil, time: time.isEmpty ? nil : time,
+            received: receivedText
+          ) { $0.append(bytes: data) }
+          return UnsafeMutableRawPointer(cursor.p) - pointer
+        }
+      }
+    }
+    topic.lines &+= 1
+    topic.lastReceivedWall = now.wall
+    topic.isLive = true
+    topic.stale = nil
+    answerHeld(topic, now: now)
+  }
+
+  /// Tells everyone who reads one of them that these topics' data can not be relied on until their next snapshot.
+  func markStale(_ topics: [Topic], _ staleness: Staleness, now: Moment) {
+    for topic in topics {
+      topic.isLive = false
+      topic.stale = staleness
+    }
+    let audience = Audience.topics(topics.map(\.id))
+    publishBridgeLine(to: audience) { line, seq in
+      Line.stale(
+        &line, seq: seq, reason: staleness.reason, upstream: UpstreamName.public.text, topics: topics.map(\.key),
+        error: staleness.error)
+    }
+  }
+
+  /// A line of the `bridge` channel, composed once its seq is known.
+  func publishBridgeLine(to audience: Audience, _ write: (inout JSONBytes, UInt64) -> Void) {
+    line.removeAll()
+    write(&line, fanOut.lastSeq + 1)
+    line.withUnsafeBytes { bytes in
+      _ = fanOut.publish(to: audience, maxBytes: bytes.count) { pointer, _, _ in
+        pointer.copyMemory(from: bytes.baseAddress!, byteCount: bytes.count)
+        return bytes.count
+      }
+    }
+  }
+}
+
+extension TopicFault {
+  init(_ fault: BookFault) {
+    switch fault {
+    case .crossed: self = .crossed
+    case .checksum: self = .checksum
+    default: self = .malformed
+    }
+  }
+}

@@ -1,0 +1,226 @@
+// Which topics exist: those somebody asked for, those the configuration pins, and for a while those that were.
+//
+// A topic decides what is asked of Kraken. When the last reader has gone it lingers, so that a reader who comes back
+// can resume, and only then is Kraken told.
+
+import BridgeWire
+import FanOut
+import KrakenSession
+import KrakenWire
+import MarketData
+
+extension Bridge {
+  /// `status` and the instrument list are carried from the start: they cost little and everything leans on them.
+  func makeStandingTopics(now: Moment) {
+    let status = StatusFeed(FeedKey(channel: .status, symbol: ""))
+    catalog.insert(status)
+    let topic = makeTopic(TopicKey(.status), feed: status)
+    topic.isPinned = true
+    let instrument = InstrumentFeed(FeedKey(channel: .instrument, symbol: ""))
+    catalog.insert(instrument)
+    catalog.bind(session.want(.instrument, now: now), to: instrument)
+  }
+
+  var instruments: InstrumentFeed { feed(FeedKey(channel: .instrument, symbol: "")) }
+  var statusFeed: StatusFeed { feed(FeedKey(channel: .status, symbol: "")) }
+
+  private func feed<F: Feed>(_ key: FeedKey) -> F {
+    guard let feed = catalog.feed(key) as? F else { preconditionFailure("standing feeds are made at start") }
+    return feed
+  }
+
+  // MARK: Topics
+
+  /// The topic, made and asked for at Kraken if it is new.
+  func topic(_ key: TopicKey, now: Moment) -> Topic {
+    if let topic = catalog[key] {
+      topic.lingersUntil = nil
+      return topic
+    }
+    let topic = makeTopic(key, feed: feed(for: key))
+    attachUpstream(topic, now: now)
+    if let wildcardReaders = wildcardReaders(of: key) {
+      for id in wildcardReaders { _ = fanOut.subscribe(id, to: topic.id, start: .snapshotOwed) }
+    }
+    return topic
+  }
+
+  private func makeTopic(_ key: TopicKey, feed: Feed) -> Topic {
+    let id = fanOut.addTopic(scope: key.channel.isAccount ? .account : .market)
+    let topic = Topic(key, id: id, feed: feed, createdAfter: fanOut.lastSeq)
+    catalog.insert(topic)
+    return topic
+  }
+
+  private func wildcardReaders(of key: TopicKey) -> [SubscriberID]? {
+    let readers = connections.values.filter { $0.wildcards.contains { $0.covers(key) } }.map(\.id)
+    return readers.isEmpty ? nil : readers
+  }
+
+  private func feed(for key: TopicKey) -> Feed {
+    let feedKey = FeedKey(key)
+    if let feed = catalog.feed(feedKey) { return feed }
+    let feed: Feed
+    switch key.channel {
+    case .ticker, .spread: feed = TickerFeed(feedKey)
+    case .trade: feed = TradeFeed(feedKey)
+    case .ohlc: feed = CandleFeed(feedKey)
+    case .book:
+      let book = BookFeed(feedKey, depth: key.depth!)
+      book.setPrecision(instruments.pairs[key.name]?.precision)
+      feed = book
+    case .instrument: feed = instruments
+    case .status: feed = statusFeed
+    case .executions, .balances, .level3, .ownTrades, .openOrders:
+      preconditionFailure("account channels are refused before a topic is made")
+    }
+    catalog.insert(feed)
+    return feed
+  }
+
+  /// Asks Kraken for what the topic needs.
+  private func attachUpstream(_ topic: Topic, now: Moment) {
+    switch topic.key.channel {
+    case .status:
+      topic.upstream = nil
+    case .instrument:
+      topic.upstream = session.want(.instrument, now: now)
+      topic.isLive = instruments.record(of: topic.key) != nil && isLive(topic.upstream)
+    case .book:
+      attachBook(topic, now: now)
+    default:
+      let upstream = session.want(UpstreamTopic(topic.key), now: now)
+      topic.upstream = upstream
+      catalog.bind(upstream, to: topic.feed)
+      topic.isLive = isLive(upstream)
+    }
+    if !topic.isLive, topic.upstream != nil, upstreamState == .offline || upstreamState == .connecting {
+      topic.stale = Staleness(reason: StaleReason.upstreamLost.rawValue)
+    }
+  }
+
+  private func isLive(_ upstream: UpstreamTopicID?) -> Bool {
+    guard let upstream else { return false }
+    return session.topicState(upstream)?.state == .live
+  }
+
+  /// Every depth of a pair rides on one subscription at the largest depth wanted.
+  ///
+  /// Kraken allows one depth per pair and connection, so going deeper means leaving the old one first: readers of the
+  /// other depths are told with `stale`, and get a snapshot when the deeper book has come.
+  private func attachBook(_ topic: Topic, now: Moment) {
+    guard let feed = topic.feed as? BookFeed, let depth = topic.key.depth else { return }
+    let siblings = feed.topics.filter { $0 !== topic }
+    if let upstream = siblings.first?.upstream, depth <= feed.depth {
+      topic.upstream = upstream
+      topic.isLive = isLive(upstream) && feed.book.isUsable
+      feed.refreshViews()
+      return
+    }
+    let live = siblings.filter(\.isLive)
+    if let old = siblings.first?.upstream {
+      catalog.bind(old, to: nil)
+      session.unwant(old, now: now)
+    }
+    feed.restart(depth: depth)
+    let upstream = session.want(.book(topic.key.name, depth: depth), now: now)
+    catalog.bind(upstream, to: feed)
+    for each in feed.topics { each.upstream = upstream }
+    if !live.isEmpty { markStale(live, Staleness(reason: Self.resubscribing), now: now) }
+  }
+
+  /// Reason of `stale` while a book is fetched again at a larger depth.
+  static let resubscribing = "resubscribing"
+
+  // MARK: Wanted no more
+
+  /// To be called after `demand` or a pin went down.
+  func demandFell(_ topic: Topic, now: Moment) {
+    guard !topic.isWanted, topic.lingersUntil == nil, !isKeptByInstrumentReaders(topic) else { return }
+    let deadline = now.monotonic + configuration.limits.linger.nanoseconds
+    topic.lingersUntil = deadline
+    let index = lingering.lastIndex { $0.deadline <= deadline }.map { $0 + 1 } ?? 0
+    lingering.insert((deadline, topic.id), at: index)
+  }
+
+  func dropLingering(now: Moment) {
+    while let first = lingering.first, first.deadline <= now.monotonic {
+      lingering.removeFirst()
+      guard let topic = catalog[first.topic], topic.lingersUntil == first.deadline, !topic.isWanted,
+        !isKeptByInstrumentReaders(topic)
+      else { continue }
+      drop(topic, now: now)
+    }
+  }
+
+  private func drop(_ topic: Topic, now: Moment) {
+    let feed = topic.feed
+    let upstream = topic.upstream
+    catalog.remove(topic)
+    fanOut.removeTopic(topic.id)
+    if let upstream, topic.key.channel != .instrument, !feed.topics.contains(where: { $0.upstream == upstream }) {
+      catalog.bind(upstream, to: nil)
+      session.unwant(upstream, now: now)
+    }
+    if feed.topics.isEmpty, feed !== instruments, feed !== statusFeed { catalog.remove(feed) }
+    (feed as? BookFeed)?.refreshViews()
+  }
+
+  // MARK: Pins
+
+  func applyPins(_ pins: [PinnedSubscription], replacing old: [PinnedSubscription] = [], now: Moment) {
+    let next = Set(pins.flatMap(keys))
+    for key in pins.flatMap(keys) { topic(key, now: now).isPinned = true }
+    for key in old.flatMap(keys) where !next.contains(key) {
+      guard let topic = catalog[key] else { continue }
+      topic.isPinned = key.channel == .status
+      demandFell(topic, now: now)
+    }
+  }
+
+  /// The configuration was checked before it came here; what is wrong all the same names nothing.
+  private func keys(_ pin: PinnedSubscription) -> [TopicKey] {
+    guard let parameters = try? pin.parameters else { return [] }
+    return parameters.keys.map(canonical)
+  }
+
+  /// Kraken's spelling, as far as the instrument list is known; upper case until then.
+  func canonical(_ key: TopicKey) -> TopicKey {
+    var key = key
+    guard !key.isAsset, !key.name.isEmpty else { return key }
+    key.name = instruments.canonical(key.name) ?? (instruments.isKnown ? key.name : key.name.uppercased())
+    return key
+  }
+}
+
+extension FeedKey {
+  init(_ key: TopicKey) {
+    let channel: KrakenChannel =
+      switch key.channel {
+      case .ticker, .spread: .ticker
+      case .book: .book
+      case .trade: .trade
+      case .ohlc: .ohlc
+      case .instrument: .instrument
+      case .status: .status
+      case .executions, .ownTrades, .openOrders: .executions
+      case .balances: .balances
+      case .level3: .level3
+      }
+    self.init(channel: channel, symbol: channel.hasSymbols ? key.name : "", interval: key.interval)
+  }
+}
+
+extension UpstreamTopic {
+  /// What Kraken is asked for on behalf of a topic; books are asked for by `attachBook`.
+  init(_ key: TopicKey) {
+    switch key.channel {
+    case .spread: self = .ticker(key.name, .bbo)
+    case .ticker: self = .ticker(key.name, key.eventTrigger == nil ? .trades : .bbo)
+    case .trade: self = .trade(key.name)
+    case .ohlc: self = .ohlc(key.name, interval: key.interval!)
+    case .book: self = .book(key.name, depth: key.depth!)
+    default: self.init(channel: FeedKey(key).channel)
+    }
+  }
+}

@@ -1,0 +1,108 @@
+// One verified book per pair at the largest depth wanted, and every smaller depth derived from it.
+
+import JSONText
+import KrakenWire
+import MarketData
+
+final class BookFeed: Feed {
+  private(set) var book: OrderBook
+  /// Kraken's checksum of the last message, as it wrote it.
+  private(set) var checksum: [UInt8] = []
+  /// The depth asked of Kraken.
+  var depth: Int { book.depth }
+
+  init(_ key: FeedKey, depth: Int) {
+    book = OrderBook(depth: depth)
+    super.init(key)
+  }
+
+  /// The next data is a snapshot at this depth.
+  func restart(depth: Int) {
+    let precision = book.precision
+    book = OrderBook(depth: depth)
+    book.precision = precision
+    refreshViews()
+  }
+
+  func setPrecision(_ precision: BookPrecision?) { book.precision = precision }
+
+  /// Tells the book which depths are read. Depths beyond its own cannot be served and are left out.
+  func refreshViews() {
+    book.setViews(topics.compactMap { $0.key.depth }.filter { $0 < book.depth })
+  }
+
+  /// Applies one message, verifies it, and keeps it.
+  ///
+  /// - Throws: `BookFault`; the book is then unusable until the next snapshot.
+  func take(_ item: JSONValue, isSnapshot: Bool) throws(BookFault) {
+    guard let sum = item["checksum"], let value = sum.uint64, let expected = UInt32(exactly: value) else {
+      throw .malformedNumber
+    }
+    if isSnapshot { book.beginSnapshot() } else { book.beginUpdate() }
+    try apply(item["bids"], .bids)
+    try apply(item["asks"], .asks)
+    try book.finish(checksum: expected)
+    setTime(item["timestamp"])
+    checksum.removeAll(keepingCapacity: true)
+    checksum.append(contentsOf: sum.text)
+  }
+
+  private func apply(_ levels: JSONValue?, _ side: BookSide) throws(BookFault) {
+    guard let levels else { return }
+    for level in levels.elements {
+      // Kraken's own clients accept a number or a quoted string for any decimal.
+      guard let price = level["price"], let qty = level["qty"] else { throw .malformedNumber }
+      try book.set(side, price: price.contents, qty: qty.contents)
+    }
+  }
+
+  override func writeState(of topic: Topic, into line: inout JSONBytes) {
+    let limit = topic.key.depth ?? book.depth
+    line.append("{\"bids\":[")
+    writeLevels(.bids, limit, into: &line)
+    line.append("],\"asks\":[")
+    writeLevels(.asks, limit, into: &line)
+    line.append("],\"checksum\":")
+    checksum.withUnsafeBytes { line.append(bytes: $0) }
+    line.append("}")
+  }
+
+  private func writeLevels(_ side: BookSide, _ limit: Int, into line: inout JSONBytes) {
+    var first = true
+    book.forEachLevel(side, limit: limit) { price, qty in
+      if !first { line.append(",") }
+      first = false
+      line.append(level: price, qty)
+    }
+  }
+
+  /// The change a reader at `view` levels needs after the last update, as `data` of an update line.
+  func writeChange(view: Int, into line: inout JSONBytes) {
+    line.append("{\"bids\":[")
+    writeChanges(.bids, view, into: &line)
+    line.append("],\"asks\":[")
+    writeChanges(.asks, view, into: &line)
+    line.append("],\"checksum\":")
+    checksum.withUnsafeBytes { line.append(bytes: $0) }
+    line.append("}")
+  }
+
+  private func writeChanges(_ side: BookSide, _ view: Int, into line: inout JSONBytes) {
+    var first = true
+    book.forEachChange(side, view: view) { price, qty in
+      if !first { line.append(",") }
+      first = false
+      line.append(level: price, qty)
+    }
+  }
+}
+
+extension JSONBytes {
+  fileprivate mutating func append(level price: UnsafeRawBufferPointer, _ qty: UnsafeRawBufferPointer) {
+    append("{\"price\":")
+    append(bytes: price)
+    append(",\"qty\":")
+    append(bytes: qty)
+    append("}")
+  }
+}

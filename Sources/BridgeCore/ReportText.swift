@@ -1,0 +1,49 @@
+// Writing reports member by member: a comma goes before every member or element but the first, which is the one
+// that follows an opening bracket. Nil leaves a member out.
+
+import BridgeWire
+import JSONText
+
+extension JSONBytes {
+  private mutating func separate() {
+    guard let last = bytes.last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { return }
+    append(",")
+  }
+
+  mutating func add(_ key: StaticString, _ write: (inout JSONBytes) -> Void) {
+    separate()
+    append("\"")
+    append(key)
+    append("\":")
+    write(&self)
+  }
+
+  mutating func add(_ key: StaticString, _ value: String?) {
+    if let value { add(key) { $0.append(quoted: value) } }
+  }
+
+  mutating func add<I: FixedWidthInteger>(_ key: StaticString, _ value: I?) {
+    if let value { add(key) { $0.append(value) } }
+  }
+
+  mutating func add(_ key: StaticString, _ value: Bool) { add(key) { $0.append(value ? "true" : "false") } }
+
+  /// Seconds.
+  mutating func add(_ key: StaticString, _ value: Duration?) {
+    if let value { add(key) { $0.append(seconds: value) } }
+  }
+
+  mutating func add(_ topic: TopicKey) {
+    add("channel", topic.channel.rawValue)
+    appendTopicParameters(topic)
+  }
+
+  mutating func list<S: Sequence>(_ elements: S, _ write: (inout JSONBytes, S.Element) -> Void) {
+    append("[")
+    for element in elements {
+      separate()
+      write(&self, element)
+    }
+    append("]")
+  }
+}
