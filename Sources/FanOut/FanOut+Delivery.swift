@@ -107,7 +107,7 @@ extension FanOut {
             guard output.text.count < configuration.writeBytesMax else { return }
             let subscription = subscribers[Int(slot)].subscriptions[place]
             guard subscription.state == .owed else { continue }
-            appendSnapshot(of: subscription.topic, owed: .topic(subscription.topic), from: &source)
+            appendSnapshot(of: subscription.topic, owed: .topic(subscription.topic), slot, from: &source)
         }
         guard let everything = subscribers[Int(slot)].everything, everything.owedFrom != Everything.nothingOwed else { return }
         for topic in everything.owedFrom..<max(everything.owedFrom, UInt32(topics.count)) {
@@ -115,17 +115,17 @@ extension FanOut {
             guard topics.isLive(topic), !subscribers[Int(slot)].scopes.isDisjoint(with: topics[topic].scope),
                 !subscribers[Int(slot)].search(topic).isFound
             else { continue }
-            appendSnapshot(of: topic, owed: .everything(below: topic + 1), from: &source)
+            appendSnapshot(of: topic, owed: .everything(below: topic + 1), slot, from: &source)
         }
         let end = output.text.count
         output.snapshots.append(.init(owed: .everything(below: Everything.nothingOwed), start: end, end: end))
     }
 
     private mutating func appendSnapshot<S: SnapshotSource>(
-        of topic: UInt32, owed: Output.SnapshotPiece.Owed, from source: inout S
+        of topic: UInt32, owed: Output.SnapshotPiece.Owed, _ slot: UInt32, from source: inout S
     ) {
         let start = output.text.count
-        _ = source.writeSnapshot(of: TopicID(index: topic), seq: topics[topic].lastSeq) {
+        _ = source.writeSnapshot(of: TopicID(index: topic), seq: topics[topic].lastSeq, to: id(of: slot)) {
             output.text.append(contentsOf: $0)
         }
         output.snapshots.append(.init(owed: owed, start: start, end: output.text.count))

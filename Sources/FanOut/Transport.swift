@@ -52,7 +52,9 @@ public protocol SnapshotSource {
     /// - Parameter seq: the last line published on the topic, which the snapshot must bear; nil if there was none.
     /// - Returns: false if there is nothing to give now because the topic is not live. Its next published
     ///   line is then a snapshot, which the reader gets like everyone.
-    mutating func writeSnapshot(of topic: TopicID, seq: UInt64?, into: (UnsafeRawBufferPointer) -> Void) -> Bool
+    mutating func writeSnapshot(
+        of topic: TopicID, seq: UInt64?, to reader: SubscriberID, into: (UnsafeRawBufferPointer) -> Void
+    ) -> Bool
 
     /// Hands over the line that tells a reader what it missed: `dropped` lines of its topics with sequence numbers `from...to`.
     mutating func writeGap(
