@@ -30,6 +30,9 @@ public struct KrakenControl: AsyncParsableCommand {
         name: "Looking",
         subcommands: [StatusCommand.self, TopicsCommand.self, ClientsCommand.self, MetricsCommand.self]),
       CommandGroup(
+        name: "Drawing",
+        subcommands: [WatchCommand.self, BookCommand.self, ChartCommand.self, TradesCommand.self]),
+      CommandGroup(
         name: "Reading",
         subcommands: [SubscribeCommand.self, SnapshotCommand.self]),
       CommandGroup(

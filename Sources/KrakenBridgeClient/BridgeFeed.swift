@@ -6,6 +6,8 @@
 public enum FeedElement: Sendable, Equatable {
   /// Connected, and every subscription is asked for. `resumedAfter` is the last line seen on earlier connections.
   case connected(Hello, resumedAfter: UInt64?)
+  /// The bridge has answered every subscription of this connection; what it can resume at once has come.
+  case caughtUp
   /// A line from the bridge. Answers to the feed's own subscriptions are among them; look at refusals.
   case message(BridgeMessage)
   /// The connection was lost, or could not be made; the next attempt follows after a pause.
@@ -81,7 +83,11 @@ public struct BridgeFeed: AsyncSequence, Sendable {
           return try reported(ending: goodbye, orderly: true)
         }
         attempts = 0
-        return resume.isNew(message) ? .message(message) : nil
+        return switch resume.take(message) {
+        case .new: .message(message)
+        case .repeated: nil
+        case .caughtUp: .caughtUp
+        }
       } catch let error as BridgeError where error.isWorthRetrying {
         return try reported(ending: error, orderly: false)
       }
@@ -140,22 +146,30 @@ struct ResumePoint {
     return BridgeRequest("ping").line(id: id)
   }
 
-  /// Notes a message; false for one that was delivered before, and for the answer to our own ping.
-  mutating func isNew(_ message: BridgeMessage) -> Bool {
+  enum Verdict: Equatable {
+    case new
+    /// Delivered before, on an earlier connection.
+    case repeated
+    /// The answer to our own ping.
+    case caughtUp
+  }
+
+  /// Notes a message.
+  mutating func take(_ message: BridgeMessage) -> Verdict {
     if case .answer(let answer) = message {
-      guard answer.method == "pong", answer.requestID == fence else { return true }
-      fence = nil
+      guard let fence, answer.method == "pong", answer.requestID == fence else { return .new }
+      self.fence = nil
       lastSeen = max(lastSeen ?? 0, largest)
-      return false
+      return .caughtUp
     }
     if case .event(let event) = message {
-      if event.kind == .update, let last = lastByTopic[event.topic], event.seq <= last { return false }
+      if event.kind == .update, let last = lastByTopic[event.topic], event.seq <= last { return .repeated }
       lastByTopic[event.topic] = event.seq
     }
     if let seq = message.seq {
       largest = max(largest, seq)
       if fence == nil { lastSeen = largest }
     }
-    return true
+    return .new
   }
 }

@@ -94,12 +94,17 @@ struct SubscribeCommand: ControlCommand {
     var printer = printer
     var refusals = Refusals(asked: topics.symbols.count)
     var printed = 0
+    var isConnected = true
     for try await element in feed {
       switch element {
-      case .connected(_, let resumedAfter):
-        if resumedAfter != nil { console.complain("connected again") }
-      case .disconnected(let error, let retryIn):
-        console.complain("\(error.message); trying again in \(Quantity.fixed(retryIn.seconds, places: 1)) s")
+      case .connected:
+        if !isConnected { console.complain("connected again") }
+        isConnected = true
+      case .disconnected(let error, _):
+        // Once per loss: the attempts that follow are no news.
+        if isConnected { console.complain("\(error.message); trying to connect again") }
+        isConnected = false
+      case .caughtUp: break
       case .message(.answer(let answer)):
         if !answer.success { try refusals.note(answer, on: console) }
       case .message(let message):

@@ -1,0 +1,101 @@
+// `chart`: candles with volume below, out of box-drawing characters. Each cell shows two steps of
+// price; the axis is labelled with round prices in the pair's own digits.
+
+import KrakenBridgeClient
+
+struct ChartView: LiveView {
+  struct Candle: Sendable, Equatable {
+    var begin: String
+    var open: Exact
+    var high: Exact
+    var low: Exact
+    var close: Exact
+    var volume: Double
+    var volumeText: String
+  }
+
+  static let candlesMax = 1000
+
+  let symbol: String
+  let interval: Int
+  private(set) var candles: [Candle] = []
+  private(set) var columnsPerCandle = 1
+  private var isKnown = false
+  private var health = TopicHealth()
+
+  init(symbol: String, interval: Int) {
+    self.symbol = symbol
+    self.interval = interval
+  }
+
+  var subscriptions: [Subscription] { [Subscription("ohlc", [symbol], interval: interval)] }
+
+  var isComplete: Bool { isKnown }
+
+  mutating func receive(_ message: BridgeMessage, now: Double) {
+    health.receive(message, about: Topic(channel: "ohlc", symbol: symbol.uppercased(), interval: interval))
+    guard case .event(let event) = message, event.channel == "ohlc" else { return }
+    let data = event.data
+    if event.kind == .snapshot {
+      candles = []
+      isKnown = true
+    }
+    for item in event.kind == .snapshot ? data.elements : [data] {
+      guard let candle = Candle(item) else { continue }
+      // The candle under way comes again with every trade.
+      if candles.last?.begin == candle.begin { candles.removeLast() }
+      candles.append(candle)
+    }
+    candles.removeFirst(max(0, candles.count - Self.candlesMax))
+  }
+
+  mutating func press(_ key: Key) {
+    switch key {
+    case .character("+"): columnsPerCandle = min(4, columnsPerCandle + 1)
+    case .character("-"): columnsPerCandle = max(1, columnsPerCandle - 1)
+    default: break
+    }
+  }
+
+  func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
+    let footer = link.notice(style) ?? style.paint("+ - width  q quit", .dim)
+    guard let last = candles.last else {
+      return [title(nil, style), isKnown ? "no candles yet" : "waiting for candles…", footer]
+    }
+    let plot = ChartPlot(
+      candles: candles, width: size.columns, height: max(6, size.rows - 2), columnsPerCandle: columnsPerCandle, interval: interval)
+    return [title(last, style)] + plot.rows(style) + [footer]
+  }
+
+  private func title(_ last: Candle?, _ style: Style) -> String {
+    var words = [style.paint("\(symbol.uppercased()) \(Self.name(ofInterval: interval))", .bold)]
+    if let last {
+      let ink: Style.Ink = last.close < last.open ? .bad : .good
+      for (name, value) in [("O", last.open), ("H", last.high), ("L", last.low), ("C", last.close)] {
+        words.append(style.paint(name, .dim) + " " + style.paint(value.description, ink))
+      }
+      words.append(style.paint("V", .dim) + " " + last.volumeText)
+    }
+    return words.joined(separator: "  ") + health.mark(style)
+  }
+
+  static func name(ofInterval minutes: Int) -> String {
+    switch minutes {
+    case ..<60: "\(minutes) min"
+    case ..<1440: "\(minutes / 60) h"
+    default: "\(minutes / 1440) d"
+    }
+  }
+}
+
+extension ChartView.Candle {
+  init?(_ item: JSON) {
+    guard let begin = item["interval_begin"]?.string,
+      let open = item["open"]?.digits.flatMap({ Exact($0) }), let high = item["high"]?.digits.flatMap({ Exact($0) }),
+      let low = item["low"]?.digits.flatMap({ Exact($0) }), let close = item["close"]?.digits.flatMap({ Exact($0) })
+    else { return nil }
+    self.init(
+      begin: begin, open: open, high: high, low: low, close: close, volume: item["volume"]?.approximate ?? 0,
+      volumeText: item["volume"]?.plainText ?? "")
+  }
+}

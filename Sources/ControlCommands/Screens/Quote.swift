@@ -1,0 +1,117 @@
+// What `watch` knows of one symbol, and how a row of it looks.
+
+import KrakenBridgeClient
+
+struct Quote: Sendable {
+  /// The sparkline has a point for each of these spans.
+  static let spanSeconds = 10.0
+  static let spans = 30
+
+  let symbol: String
+  private(set) var last = ""
+  private(set) var bid = ""
+  private(set) var ask = ""
+  private(set) var changePercent = ""
+  private(set) var volume = ""
+  private(set) var updatedAt = 0.0
+  /// Positive after the last price rose, negative after it fell.
+  private(set) var direction = 0.0
+  var staleReason: String?
+  private var history: [Double?] = []
+  private var historySpan = 0
+
+  init(symbol: String) {
+    self.symbol = symbol
+  }
+
+  mutating func receive(_ event: Event, now: Double) {
+    let data = event.data
+    let before = Double(last)
+    func text(_ key: String, _ old: String) -> String { data[key]?.digits ?? old }
+    last = text("last", last)
+    bid = text("bid", bid)
+    ask = text("ask", ask)
+    changePercent = text("change_pct", changePercent)
+    volume = text("volume", volume)
+    updatedAt = now
+    if event.kind == .snapshot { staleReason = nil }
+    guard let price = Double(last) else { return }
+    if let before, price != before { direction = price - before }
+    note(price, now: now)
+  }
+
+  private mutating func note(_ price: Double, now: Double) {
+    let span = Int(now / Self.spanSeconds)
+    let passed = history.isEmpty ? 1 : min(span - historySpan, Self.spans)
+    if passed > 0 {
+      // Without an update the price stood still.
+      history += [Double?](repeating: history.last ?? nil, count: passed)
+      history.removeFirst(max(0, history.count - Self.spans))
+      historySpan = span
+    }
+    history[history.count - 1] = price
+  }
+
+  /// The last minutes, newest at the right.
+  func sparkline(now: Double) -> String {
+    guard !history.isEmpty else { return "" }
+    let since = max(0, min(Int(now / Self.spanSeconds) - historySpan, Self.spans))
+    let known = (history + [Double?](repeating: history.last ?? nil, count: since)).suffix(Self.spans)
+    return Bars.sparkline([Double?](repeating: nil, count: Self.spans - known.count) + known)
+  }
+
+  var spread: Exact? {
+    guard let bid = Exact(bid), let ask = Exact(ask) else { return nil }
+    return ask - bid
+  }
+}
+
+/// The columns of `watch`: widths over all symbols, so that scrolling moves nothing sideways.
+struct QuoteColumns {
+  private let widths: [Int]
+  private let showsSparkline: Bool
+  private let style: Style
+  private let now: Double
+
+  private static let titles = ["SYMBOL", "LAST", "CHANGE", "BID", "ASK", "SPREAD", "VOLUME"]
+
+  init(_ quotes: [Quote], width: Int, style: Style, now: Double) {
+    var widths = Self.titles.map(\.utf8.count)
+    for quote in quotes {
+      for (index, cell) in Self.cells(quote).enumerated() { widths[index] = max(widths[index], CellWidth.of(cell)) }
+    }
+    self.widths = widths
+    self.style = style
+    self.now = now
+    let used = widths.reduce(0, +) + 2 * widths.count + 6
+    showsSparkline = used + Quote.spans + 2 <= width
+  }
+
+  private static func cells(_ quote: Quote) -> [String] {
+    let change = quote.changePercent.isEmpty ? "" : (quote.changePercent.hasPrefix("-") ? "" : "+") + quote.changePercent + " %"
+    return [quote.symbol, quote.last, change, quote.bid, quote.ask, quote.spread?.description ?? "", quote.volume]
+  }
+
+  var heading: String {
+    line(Self.titles) + (showsSparkline ? "  " + "LAST 5 MIN".fitted(to: Quote.spans) : "") + "  " + "AGE".fitted(to: 4, alignedRight: true)
+  }
+
+  func row(_ quote: Quote) -> String {
+    var cells = Self.cells(quote)
+    cells[2] = style.paint(cells[2].fitted(to: widths[2], alignedRight: true), quote.changePercent.hasPrefix("-") ? .bad : .good)
+    if quote.staleReason == nil, quote.direction != 0 {
+      cells[1] = style.paint(cells[1].fitted(to: widths[1], alignedRight: true), quote.direction > 0 ? .boldGood : .boldBad)
+    }
+    var out = line(cells)
+    if showsSparkline { out += "  " + style.paint(quote.sparkline(now: now), .accent) }
+    let age = max(0, now - quote.updatedAt)
+    let ageText = age < 100 ? "\(Int(age)) s" : age < 6000 ? "\(Int(age / 60)) m" : "\(Int(age / 3600)) h"
+    out += "  " + ageText.fitted(to: 4, alignedRight: true)
+    if let reason = quote.staleReason { out += " " + style.paint("STALE \(reason)", .boldWarning) }
+    return out
+  }
+
+  private func line(_ cells: [String]) -> String {
+    cells.enumerated().map { $1.fitted(to: widths[$0], alignedRight: $0 > 0) }.joined(separator: "  ")
+  }
+}

@@ -1,0 +1,30 @@
+// `trades`: the tape of one symbol, newest on top, with bars for the sizes.
+
+import KrakenBridgeClient
+
+struct TradesView: LiveView {
+  let symbol: String
+  private var tape = TradeTape(capacity: 1000)
+  private var health = TopicHealth()
+
+  init(symbol: String) {
+    self.symbol = symbol
+  }
+
+  var subscriptions: [Subscription] { [Subscription("trade", [symbol])] }
+
+  var isComplete: Bool { tape.isKnown }
+
+  mutating func receive(_ message: BridgeMessage, now: Double) {
+    if case .event(let event) = message, event.channel == "trade" { tape.apply(event) }
+    health.receive(message, about: Topic(channel: "trade", symbol: symbol.uppercased()))
+  }
+
+  func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
+    let count = max(1, size.rows - 2)
+    var body = tape.rows(count, style: style, barWidth: max(8, min(40, size.columns - 44)))
+    if body.isEmpty { body = [tape.isKnown ? "no trades yet" : "waiting for trades…"] }
+    let title = style.paint("\(symbol.uppercased()) trades", .bold) + health.mark(style)
+    return [title] + body + [link.notice(style) ?? style.paint("q quit", .dim)]
+  }
+}

@@ -1,0 +1,138 @@
+// `watch`: one row per symbol, live. Sorting, filtering and scrolling are part of the value, so that
+// every key is tested without a terminal.
+
+import KrakenBridgeClient
+
+struct WatchView: LiveView {
+  enum SortKey: Character, CaseIterable, Sendable {
+    case symbol = "s"
+    case last = "l"
+    case change = "c"
+    case spread = "p"
+    case volume = "v"
+    case age = "a"
+  }
+
+  /// Symbols asked for; empty for all that the bridge carries.
+  let symbols: [String]
+  private(set) var quotes: [String: Quote] = [:]
+  private(set) var sortKey = SortKey.symbol
+  private(set) var isReversed = false
+  private(set) var filter = ""
+  private(set) var takesText = false
+  private(set) var firstRow = 0
+  private var confirmed: Set<String> = []
+  private var refused: [String] = []
+
+  init(symbols: [String]) {
+    self.symbols = symbols
+  }
+
+  var subscriptions: [Subscription] { [Subscription("ticker", symbols.isEmpty ? ["*"] : symbols)] }
+
+  var isComplete: Bool { confirmed.isSubset(of: quotes.keys) }
+
+  mutating func receive(_ message: BridgeMessage, now: Double) {
+    switch message {
+    case .answer(let answer):
+      guard let symbol = answer.symbol else { return }
+      if answer.success { confirmed.insert(symbol) } else { refused.append(symbol) }
+    case .event(let event):
+      guard event.channel == "ticker", let symbol = event.symbol else { return }
+      quotes[symbol, default: Quote(symbol: symbol)].receive(event, now: now)
+    case .stale(let stale):
+      for symbol in quotes.keys where stale.concerns(Topic(channel: "ticker", symbol: symbol)) {
+        quotes[symbol]?.staleReason = stale.reason
+      }
+    default: break
+    }
+  }
+
+  mutating func press(_ key: Key) {
+    if takesText { return pressInFilter(key) }
+    switch key {
+    case .character("/"): takesText = true
+    case .character("r"): isReversed.toggle()
+    case .character(let letter):
+      guard let wanted = SortKey(rawValue: letter) else { return }
+      isReversed = wanted == sortKey ? !isReversed : false
+      sortKey = wanted
+    case .escape: filter = ""
+    case .up: firstRow -= 1
+    case .down: firstRow += 1
+    case .pageUp: firstRow -= 20
+    case .pageDown: firstRow += 20
+    case .home: firstRow = 0
+    case .end: firstRow = quotes.count
+    case .enter, .backspace: break
+    }
+    firstRow = max(0, min(firstRow, quotes.count - 1))
+  }
+
+  private mutating func pressInFilter(_ key: Key) {
+    switch key {
+    case .character(let letter): filter.append(letter)
+    case .backspace: filter = String(filter.dropLast())
+    case .escape:
+      filter = ""
+      takesText = false
+    case .enter: takesText = false
+    default: break
+    }
+    firstRow = 0
+  }
+
+  /// What is to be seen, in order.
+  var visible: [Quote] {
+    let wanted = filter.uppercased()
+    let found = quotes.values.filter { wanted.isEmpty || $0.symbol.uppercased().contains(wanted) }
+    let sorted = found.sorted { left, right in
+      let order = sortKey.compare(left, right)
+      return order == 0 ? left.symbol < right.symbol : isReversed ? order > 0 : order < 0
+    }
+    return sorted
+  }
+
+  func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
+    let visible = self.visible
+    let height = max(1, size.rows - 3)
+    let first = max(0, min(firstRow, visible.count - height))
+    let columns = QuoteColumns(visible, width: size.columns, style: style, now: now)
+    var out = [title(visible.count, style), style.paint(columns.heading, .dim)]
+    out += visible[first..<min(visible.count, first + height)].map(columns.row)
+    if quotes.isEmpty { out.append(emptyText) }
+    let help = takesText ? "filter: \(filter)█" : "sort: s l c p v a  r reverse  / filter  arrows scroll  q quit"
+    return out + [link.notice(style) ?? style.paint(help, .dim)]
+  }
+
+  private func title(_ count: Int, _ style: Style) -> String {
+    let stale = quotes.values.count { $0.staleReason != nil }
+    var words = [style.paint(count == 1 ? "1 symbol" : "\(count) symbols", .bold), "by \(sortKey)\(isReversed ? ", reversed" : "")"]
+    if !filter.isEmpty, !takesText { words.append("filter \(filter)") }
+    if stale > 0 { words.append(style.paint(" \(stale) STALE ", .boldWarning)) }
+    if !refused.isEmpty { words.append(style.paint("refused: \(refused.joined(separator: ", "))", .bad)) }
+    return words.joined(separator: "  ")
+  }
+
+  private var emptyText: String {
+    symbols.isEmpty ? "the bridge carries no ticker; name symbols: kraken-ctl watch BTC/USD" : "waiting for prices…"
+  }
+}
+
+extension WatchView.SortKey {
+  /// Negative when `left` stands before `right`: symbols and ages ascend, amounts descend.
+  fileprivate func compare(_ left: Quote, _ right: Quote) -> Double {
+    func descending(_ key: (Quote) -> Double?) -> Double {
+      (key(right) ?? -.greatestFiniteMagnitude) > (key(left) ?? -.greatestFiniteMagnitude) ? 1
+        : (key(right) ?? -.greatestFiniteMagnitude) < (key(left) ?? -.greatestFiniteMagnitude) ? -1 : 0
+    }
+    switch self {
+    case .symbol: return 0
+    case .last: return descending { Double($0.last) }
+    case .change: return descending { Double($0.changePercent) }
+    case .spread: return descending { $0.spread?.approximate }
+    case .volume: return descending { Double($0.volume) }
+    case .age: return descending { $0.updatedAt }
+    }
+  }
+}
