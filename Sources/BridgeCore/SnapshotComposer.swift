@@ -15,7 +15,9 @@ struct SnapshotComposer: SnapshotSource {
   }
 
   /// A topic that is not live has nothing to give but the reason why; its next line will be a snapshot for everyone.
-  mutating func writeSnapshot(of id: TopicID, seq: UInt64?, into write: (UnsafeRawBufferPointer) -> Void) -> Bool {
+  mutating func writeSnapshot(
+    of id: TopicID, seq: UInt64?, to reader: SubscriberID, into write: (UnsafeRawBufferPointer) -> Void
+  ) -> Bool {
     guard let topic = catalog[id] else { return false }
     line.removeAll()
     if topic.isLive {
