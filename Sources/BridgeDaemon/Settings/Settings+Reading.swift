@@ -55,11 +55,20 @@ extension Settings {
     settings.trading.read(&source)
     settings.log.read(&source)
     settings.stateDirectory = source.text("state-dir") ?? paths.stateDirectory
-    settings.simulation = source.text("simulate").flatMap { ["", "no", "off", "false"].contains($0) ? nil : $0 }
+    settings.simulation = source.text("simulate").flatMap(scenario)
     settings.readListeners(&source, facts, runtimeDirectory: paths.runtimeDirectory)
 
     guard source.problems.isEmpty else { throw InvalidSettings(problems: source.problems) }
     return settings
+  }
+
+  /// `simulate` takes a scenario or a plain yes or no.
+  private static func scenario(_ text: String) -> String? {
+    switch text.lowercased() {
+    case "", "false", "no", "off", "0": nil
+    case "true", "yes", "on", "1": ""
+    default: text
+    }
   }
 
   /// Our own variables without their prefix, and complaints about those that mean nothing.

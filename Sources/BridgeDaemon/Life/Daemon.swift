@@ -1,0 +1,151 @@
+// The daemon's lifetime: prepare the process, open the listeners, run the loop, obey signals, leave.
+//
+// Signals are blocked in every thread and taken one after another by the main thread, which has nothing else to
+// do; so a handler never runs in the middle of anything.
+
+import Glibc
+import Logging
+import MarketData
+import NIOCore
+import NIOPosix
+import SystemdNotify
+
+/// Why the daemon could not start, with its exit status as in sysexits.h.
+public struct DaemonFailure: Error {
+  public var exitStatus: Int32
+  public var message: String
+
+  public init(exitStatus: Int32, message: String) {
+    self.exitStatus = exitStatus
+    self.message = message
+  }
+
+  public static func cannotBind(_ message: String) -> DaemonFailure { .init(exitStatus: 71, message: message) }
+  public static func `internal`(_ message: String) -> DaemonFailure { .init(exitStatus: 70, message: message) }
+}
+
+public enum Daemon {
+  private static let stopSignals = [SIGTERM, SIGINT]
+  private static let reloadSignal = SIGHUP
+
+  /// Prepares the process. To be called before any other thread exists, so that all inherit the signal mask.
+  public static func prepareProcess() {
+    signal(SIGPIPE, SIG_IGN)
+    // Credentials live in this process: no core dumps, no debugger of the same user.
+    ProcessPrivacy.forbidDumps()
+    var set = signals
+    pthread_sigmask(SIG_BLOCK, &set, nil)
+    var limit = rlimit()
+    if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max {
+      limit.rlim_cur = limit.rlim_max
+      setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+  }
+
+  private static var signals: sigset_t {
+    var set = sigset_t()
+    sigemptyset(&set)
+    for number in stopSignals + [reloadSignal] { sigaddset(&set, number) }
+    return set
+  }
+
+  /// Serves until a signal says stop.
+  /// - Parameter reread: reads the configuration again, for a reload.
+  public static func run(
+    settings: Settings, version: String, logger: Logger,
+    reread: @escaping @Sendable () throws(InvalidSettings) -> Settings
+  ) throws(DaemonFailure) {
+    for warning in settings.warnings { logger.warning("\(warning)") }
+    let sockets = try openListeners(settings, logger)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let eventLoop = group.next()
+    let handedOver = Transfer(sockets)
+    do {
+      let loop = try eventLoop.submit {
+        let parts = DaemonLoop.Parts(
+          settings: settings, version: version, sockets: handedOver.value, reread: reread, logger: logger,
+          processID: getpid(), userID: getuid())
+        return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
+      }.wait()
+      try eventLoop.flatSubmit { loop.value.start() }.wait()
+      waitForStop { eventLoop.execute { _ = loop.value.reload() } }
+      try eventLoop.flatSubmit { loop.value.stop() }.wait()
+      try eventLoop.submit { loop.value.dissolve() }.wait()
+      try group.syncShutdownGracefully()
+    } catch {
+      throw .internal("\(error)")
+    }
+  }
+
+  /// Says on standard error, and to the service manager, why there is no daemon.
+  public static func reportFailure(_ message: String, exitStatus: Int32) {
+    let lines = message.split(whereSeparator: \.isNewline)
+    let text = lines.map { "kraken-bridged: \($0)\n" }.joined()
+    _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    let first = lines.first.map(String.init) ?? message
+    ServiceManager.notify(.status(first), .errno(exitStatus == 71 ? EADDRINUSE : EINVAL))
+  }
+
+  /// Sleeps until a signal asks to stop; every request to reload before that is passed on.
+  private static func waitForStop(reload: () -> Void) {
+    var set = signals
+    while true {
+      var number: Int32 = 0
+      guard sigwait(&set, &number) == 0 else { continue }
+      if number != reloadSignal { return }
+      reload()
+    }
+  }
+
+  private static func openListeners(_ settings: Settings, _ logger: Logger) throws(DaemonFailure) -> [ListeningSocket] {
+    let passed = PassedDescriptor.takeAll()
+    var opened: [ListeningSocket] = []
+    for listener in settings.listeners {
+      do throws(ListenError) {
+        opened.append(try listener.open(passed: passed))
+      } catch {
+        for socket in opened { socket.discard() }
+        throw .cannotBind(error.description)
+      }
+    }
+    for extra in passed where !opened.contains(where: { $0.descriptor == extra.descriptor }) {
+      logger.warning("descriptor \"\(extra.name)\" from the service manager fits no configured listener; closed")
+      close(extra.descriptor)
+    }
+    return opened
+  }
+}
+
+/// Hands something to another thread for good: the sender does not touch it again.
+private struct Transfer<Value>: @unchecked Sendable {
+  // Sound: the only reader is the event loop, after `run` has finished with the value.
+  let value: Value
+
+  init(_ value: Value) { self.value = value }
+}
+
+extension ListenerSettings {
+  /// Takes the socket that the service manager holds for this listener, or makes one.
+  ///
+  /// A passed socket is ours when it is bound to our path. One bound elsewhere is recognised by its name, which
+  /// is then that of our socket file, with or without `.sock`.
+  func open(passed: [PassedDescriptor]) throws(ListenError) -> ListeningSocket {
+    let listening = passed.filter { $0.isUnixListener() }
+    let fileName = path.split(separator: "/").last.map(String.init) ?? path
+    let names = [fileName, fileName.hasSuffix(".sock") ? String(fileName.dropLast(5)) : fileName]
+    if let found = listening.first(where: { $0.isUnixListener(boundTo: path) })
+      ?? listening.first(where: { names.contains($0.name) })
+    {
+      return ListeningSocket(adopting: found.descriptor, path: path)
+    }
+    return try ListeningSocket(path: path, mode: mode, group: try groupID())
+  }
+
+  func groupID() throws(ListenError) -> UInt32? {
+    guard let group else { return nil }
+    guard let id = UInt32(group) ?? FileSystem.groupID(named: group) else {
+      throw ListenError(description: "there is no group \(group), which was to own \(path)")
+    }
+    return id
+  }
+}

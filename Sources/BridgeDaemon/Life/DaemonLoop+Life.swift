@@ -1,0 +1,179 @@
+// Start, reload, stop, and what the service manager hears of it.
+
+import BridgeCore
+import Logging
+import MarketData
+import NIOCore
+import SystemdNotify
+
+extension DaemonLoop {
+  // MARK: Start
+
+  /// Begins serving. Succeeds when every listener accepts; Kraken may come later.
+  func start() -> EventLoopFuture<Void> {
+    bridge.start(now: SystemClock.now)
+    endTurn()
+    return EventLoopFuture.andAllSucceed(listeners.map(startListener), on: eventLoop)
+      .assumeIsolated()
+      .map { [self] in
+        let paths = settings.listeners.map(\.path).joined(separator: ", ")
+        logger.notice("kraken-bridged \(version) serves \(paths)")
+        lastStatus = bridge.statusLine(now: SystemClock.now)
+        ServiceManager.notify(.ready, .status(lastStatus))
+        startReporting()
+      }
+      .nonisolated()
+  }
+
+  private func startListener(_ listener: Listener) -> EventLoopFuture<Void> {
+    listener.start(eventLoop: eventLoop, owner: self) { [unowned self] why in
+      warn("cannot accept connections to \(listener.settings.path) for a moment: \(why)")
+    }
+  }
+
+  private func startReporting() {
+    every(.seconds(2)) { loop in
+      loop.reportStatus()
+      loop.logRepeats()
+    }
+    every(.seconds(60)) { loop in loop.saveState(now: SystemClock.now) }
+    watchdog = Watchdog.requested()
+    if let interval = watchdog?.pingInterval {
+      every(.nanoseconds(max(1, interval.nanoseconds))) { loop in loop.feedWatchdog() }
+    }
+  }
+
+  private func every(_ interval: TimeAmount, _ body: @escaping (DaemonLoop) -> Void) {
+    let shared = NIOLoopBound((self, body), eventLoop: eventLoop)
+    let task = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+      let (loop, body) = shared.value
+      body(loop)
+    }
+    repeatedTasks.append(task)
+  }
+
+  private func reportStatus() {
+    let status = bridge.statusLine(now: SystemClock.now)
+    guard status != lastStatus else { return }
+    lastStatus = status
+    ServiceManager.notify(.status(status))
+  }
+
+  /// The ping is evidence that this loop does its work: it comes from the loop, and not when the bridge waits
+  /// in vain for a deadline to be served.
+  private func feedWatchdog() {
+    guard let watchdog else { return }
+    let overdue = SystemClock.now.monotonic - (bridge.nextDeadline ?? .max)
+    guard overdue < watchdog.interval.nanoseconds else { return }
+    ServiceManager.notify(.watchdog)
+  }
+
+  // MARK: Reload
+
+  /// Reads the configuration again and takes over what can change while running. All or nothing.
+  /// - Returns: why it was refused, or nil.
+  func reload() -> String? {
+    ServiceManager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds))
+    let error = takeNewSettings()
+    if let error {
+      logger.error("the new configuration is refused, the old one stays: \(error)")
+    } else {
+      logger.notice("the configuration was reloaded")
+    }
+    lastStatus = bridge.statusLine(now: SystemClock.now)
+    ServiceManager.notify(.ready, .status(lastStatus))
+    return error
+  }
+
+  private func takeNewSettings() -> String? {
+    let next: Settings
+    do throws(InvalidSettings) {
+      next = try reread()
+    } catch {
+      return error.description
+    }
+    // Everything that can fail comes before anything changes.
+    let kept = Set(activeListeners.map(\.settings.path))
+    var opened: [Listener] = []
+    for settings in next.listeners where !kept.contains(settings.path) {
+      do throws(ListenError) {
+        let socket = try settings.open(passed: [])
+        opened.append(Listener(socket: socket, settings: settings, index: listeners.count + opened.count))
+      } catch {
+        for listener in opened { listener.abandon() }
+        return error.description
+      }
+    }
+    for listener in activeListeners {
+      guard let settings = next.listeners.first(where: { $0.path == listener.settings.path }) else {
+        logger.notice("no longer listening on \(listener.settings.path)")
+        listener.stop()
+        continue
+      }
+      if let fault = listener.update(settings) { warn(fault) }
+    }
+    listeners += opened
+    for listener in opened { _ = startListener(listener) }
+    noteWhatNeedsRestart(next)
+    settings = next
+    logger.logLevel = Logger.Level(rawValue: next.log.level) ?? logger.logLevel
+    let now = SystemClock.now
+    bridge.reconfigure(
+      next.bridgeConfiguration(
+        listeners: listeners.map(\.settings), version: version, pid: processID, ownUID: userID,
+        saved: bridge.savedState),
+      now: now)
+    scheduleTurn()
+    return nil
+  }
+
+  private var activeListeners: [Listener] { listeners.filter { !$0.isStopped } }
+
+  private func noteWhatNeedsRestart(_ next: Settings) {
+    var keys: [String] = []
+    if next.upstream != settings.upstream { keys.append("upstream") }
+    if next.limits.ringBytes != settings.limits.ringBytes { keys.append("limits.ring-bytes") }
+    if next.silence != settings.silence { keys.append("silence") }
+    if next.stateDirectory != settings.stateDirectory { keys.append("state-dir") }
+    if next.simulation != settings.simulation { keys.append("simulate") }
+    if next.log.format != settings.log.format { keys.append("log.format") }
+    if !keys.isEmpty { logger.warning("changes of \(keys.joined(separator: ", ")) take effect at the next start") }
+  }
+
+  // MARK: Stop
+
+  /// How long readers have to take their last lines.
+  private static let drainTime = TimeAmount.seconds(2)
+
+  /// Says goodbye to everyone and closes everything. Succeeds when it is done, in bounded time.
+  func stop() -> EventLoopFuture<Void> {
+    if let stopping { return stopping.futureResult }
+    let done = eventLoop.makePromise(of: Void.self)
+    stopping = done
+    logger.notice("stopping")
+    ServiceManager.notify(.stopping, .status("stopping"))
+    for listener in listeners { listener.stop() }
+    for task in repeatedTasks { task.cancel() }
+    repeatedTasks = []
+    let now = SystemClock.now
+    bridge.beginShutdown(now: now)
+    endTurn()
+    saveState(now: now)
+    let deadline = now.monotonic + DaemonLoop.drainTime.nanoseconds
+    every(.milliseconds(10)) { loop in
+      loop.endTurn()
+      guard loop.sockets.isEmpty || SystemClock.now.monotonic >= deadline else { return }
+      loop.finish()
+    }
+    return done.futureResult
+  }
+
+  private func finish() {
+    for task in repeatedTasks { task.cancel() }
+    repeatedTasks = []
+    sockets.closeAll()
+    for name in Array(upstreams.keys) { closeUpstream(name, code: 1001, why: "shutting down") }
+    logger.info("stopped")
+    stopping?.succeed()
+  }
+}

@@ -1,0 +1,66 @@
+// The connections with Kraken: opened and closed by order, their events handed to the bridge.
+
+import BridgeCore
+import KrakenSession
+import NIOCore
+import NIOSSL
+
+extension DaemonLoop: UpstreamTransportOwner {
+  func openUpstream(_ name: UpstreamName) {
+    // An earlier attempt that is still under way would be nobody's.
+    closeUpstream(name, code: 1000, why: "")
+    let transport = UpstreamTransport(endpoint: settings.upstream.endpoint(name), eventLoop: eventLoop, owner: self)
+    upstreams[name] = transport
+    transport.open(userAgent: "kraken-bridge/\(version)") { try tlsContext() }
+  }
+
+  func closeUpstream(_ name: UpstreamName, code: UInt16, why: String) {
+    upstreams.removeValue(forKey: name)?.close(code: code, why: why)
+  }
+
+  /// Made when first needed: reading the system's trust roots would delay the start.
+  private func tlsContext() throws -> NIOSSLContext {
+    if let tls { return tls }
+    let context = try TrustRoots.context(caFile: settings.upstream.caFile)
+    tls = context
+    return context
+  }
+
+  private func name(of transport: UpstreamTransport) -> UpstreamName? {
+    upstreams.first { $0.value === transport }?.key
+  }
+
+  func transportOpened(_ transport: UpstreamTransport) {
+    guard let name = name(of: transport) else { return }
+    bridge.upstreamOpened(name, now: SystemClock.now)
+    scheduleTurn()
+  }
+
+  func transportFailed(_ transport: UpstreamTransport, _ failure: TransportFailure) {
+    guard let name = name(of: transport) else { return }
+    upstreams[name] = nil
+    bridge.upstreamFailed(name, failure, now: SystemClock.now)
+    scheduleTurn()
+  }
+
+  func transportReceived(_ transport: UpstreamTransport, text: UnsafeRawBufferPointer) {
+    guard let name = name(of: transport) else { return }
+    bridge.upstreamReceived(name, text: text, now: SystemClock.now)
+  }
+
+  func transportReceivedBinary(_ transport: UpstreamTransport) {
+    guard let name = name(of: transport) else { return }
+    bridge.upstreamReceivedBinary(name, now: SystemClock.now)
+  }
+
+  func transportReadCompleted(_ transport: UpstreamTransport) {
+    endTurn()
+  }
+
+  func transportEnded(_ transport: UpstreamTransport, code: UInt16?, reason: String) {
+    guard let name = name(of: transport) else { return }
+    upstreams[name] = nil
+    bridge.upstreamClosed(name, code: code, reason: reason, now: SystemClock.now)
+    scheduleTurn()
+  }
+}

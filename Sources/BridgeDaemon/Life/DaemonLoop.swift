@@ -1,0 +1,181 @@
+// The bridge's hands: one event loop that owns the bridge, feeds it what sockets and timers bring, and carries
+// out what it orders. Everything here runs on that loop, so there are no locks, and the class is not Sendable
+// on purpose.
+//
+//   DaemonLoop+Upstream     the connections with Kraken
+//   DaemonLoop+Subscribers  the connections of readers
+//   DaemonLoop+Life         start, reload, stop, and what the service manager hears
+//
+// A turn ends each batch of input: readers are brought up to date, the bridge's orders are carried out, and the
+// one timer is set to its next deadline.
+
+import BridgeCore
+import FanOut
+import Logging
+import MarketData
+import NIOCore
+import NIOSSL
+import SystemdNotify
+
+final class DaemonLoop {
+  let eventLoop: any EventLoop
+  let bridge: Bridge
+  let version: String
+  let processID: Int32
+  let userID: UInt32
+  var settings: Settings
+  /// By the index that the bridge knows each by. A listener that a reload removed keeps its place, because
+  /// connections are known by it.
+  var listeners: [Listener]
+  let reread: () throws(InvalidSettings) -> Settings
+  var logger: Logger
+  var repetition = Repetition()
+  let stateFile: StateFile
+  var sockets: SubscriberSockets
+  var upstreams: [UpstreamName: UpstreamTransport] = [:]
+  var tls: NIOSSLContext?
+  var watchdog: Watchdog?
+  var lastStatus = ""
+  var repeatedTasks: [RepeatedTask] = []
+  var stopping: EventLoopPromise<Void>?
+
+  private var timer: Scheduled<Void>?
+  private var timerDeadline = Int64.max
+  private var isTurnDue = false
+
+  /// What the daemon is made of, gathered before the loop runs.
+  struct Parts {
+    var settings: Settings
+    var version: String
+    var sockets: [ListeningSocket]
+    var reread: () throws(InvalidSettings) -> Settings
+    var logger: Logger
+    var processID: Int32
+    var userID: UInt32
+  }
+
+  init(_ parts: Parts, eventLoop: any EventLoop) {
+    let now = SystemClock.now
+    self.eventLoop = eventLoop
+    settings = parts.settings
+    version = parts.version
+    processID = parts.processID
+    userID = parts.userID
+    reread = parts.reread
+    logger = parts.logger
+    listeners = zip(parts.sockets, parts.settings.listeners).enumerated().map { index, pair in
+      Listener(socket: pair.0, settings: pair.1, index: index)
+    }
+    stateFile = StateFile(directory: parts.settings.stateDirectory)
+    let (saved, fault) = stateFile.load(now: now)
+    if let fault { parts.logger.warning("\(fault); starting without what was remembered") }
+    bridge = Bridge(
+      configuration: parts.settings.bridgeConfiguration(
+        listeners: parts.settings.listeners, version: parts.version, pid: parts.processID, ownUID: parts.userID,
+        saved: saved),
+      seed: .random(in: 0 ... .max), now: now)
+    sockets = SubscriberSockets {}
+    sockets = SubscriberSockets { [unowned self] in scheduleTurn() }
+  }
+
+  // MARK: Turns
+
+  /// Ends the turn when all input that is ready now has been taken.
+  func scheduleTurn() {
+    guard !isTurnDue else { return }
+    isTurnDue = true
+    eventLoop.assumeIsolated().execute { [self] in if isTurnDue { endTurn() } }
+  }
+
+  func endTurn() {
+    isTurnDue = false
+    let now = SystemClock.now
+    for id in sockets.takeWritable() { bridge.subscriberWritable(id, now: now) }
+    bridge.endTurn(now: now, transport: &sockets)
+    for action in bridge.takeActions() { perform(action, now: now) }
+    for id in sockets.paused where bridge.wantsInput(id) { sockets.setInput(id, paused: false) }
+    setTimer(now: now)
+  }
+
+  private func perform(_ action: BridgeAction, now: Moment) {
+    switch action {
+    case .openTransport(let name): openUpstream(name)
+    case .closeTransport(let name, let code, let why): closeUpstream(name, code: code, why: why)
+    case .send(let name, let text): upstreams[name]?.send(text)
+    case .log(let record): log(record, now: now)
+    case .saveState: saveState(now: now)
+    case .reload(let requester):
+      let error = reload()
+      bridge.reloadFinished(requester, error: error, now: now)
+      scheduleTurn()
+    }
+  }
+
+  // MARK: Time
+
+  private func setTimer(now: Moment) {
+    guard let deadline = bridge.nextDeadline else { return }
+    // Deadlines mostly move away with each message; a timer that fires early only looks again.
+    guard deadline < timerDeadline else { return }
+    timer?.cancel()
+    timerDeadline = deadline
+    timer = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(max(0, deadline - now.monotonic))) { [self] in
+      timerDeadline = .max
+      let now = SystemClock.now
+      if let due = bridge.nextDeadline, due <= now.monotonic { bridge.deadlineReached(now: now) }
+      endTurn()
+    }
+  }
+
+  /// Lets go of everything that would keep this object alive or call it again.
+  func dissolve() {
+    timer?.cancel()
+    timer = nil
+    timerDeadline = .min
+  }
+
+  // MARK: Log and state
+
+  func log(_ record: LogRecord, now: Moment) {
+    let level = record.level.loggerLevel
+    guard level >= logger.logLevel else { return }
+    let key = record.event.rawValue + record.fields.filter { $0.0 != "peer_pid" }.map(\.1).joined(separator: "\u{0}")
+    guard
+      repetition.admit(key, message: record.message, level: level.priority, now: now.monotonic) == .write
+    else { return }
+    var metadata: Logger.Metadata = [LogFormat.eventField: "\(record.event.rawValue)"]
+    for (name, value) in record.fields { metadata[name] = "\(value)" }
+    logger.log(level: level, "\(record.message)", metadata: metadata)
+  }
+
+  /// A trouble of the daemon's own; repeats are counted.
+  func warn(_ message: String) {
+    let now = SystemClock.now.monotonic
+    guard repetition.admit("daemon", message: message, level: Logger.Level.warning.priority, now: now) == .write
+    else { return }
+    logger.warning("\(message)")
+  }
+
+  func logRepeats() {
+    for summary in repetition.summaries(now: SystemClock.now.monotonic) {
+      let level = Logger.Level.allCases.first { $0.priority == summary.level } ?? .info
+      logger.log(level: level, "\(summary.message) (and \(summary.repeats) more like it in the last minute)")
+    }
+  }
+
+  func saveState(now: Moment) {
+    if let fault = stateFile.save(bridge.savedState, now: now) { warn(fault) }
+  }
+}
+
+extension LogRecord.Level {
+  var loggerLevel: Logger.Level {
+    switch self {
+    case .debug: .debug
+    case .info: .info
+    case .notice: .notice
+    case .warning: .warning
+    case .error: .error
+    }
+  }
+}

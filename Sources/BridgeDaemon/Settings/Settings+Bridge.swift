@@ -1,0 +1,45 @@
+// The part of the settings that the bridge itself acts on.
+
+import BridgeCore
+import FanOut
+import KrakenSession
+import KrakenWire
+
+extension Settings {
+  /// - Parameters:
+  ///   - listeners: in the order of the indexes that connections are reported with.
+  func bridgeConfiguration(
+    listeners: [ListenerSettings], version: String, pid: Int32, ownUID: UInt32, saved: SavedState
+  ) -> BridgeConfiguration {
+    var bridgeLimits = BridgeLimits()
+    bridgeLimits.ringBytes = limits.ringBytes
+    bridgeLimits.connections = limits.connections
+    bridgeLimits.connectionsPerUID = limits.connectionsPerUID
+    bridgeLimits.subscriptionsPerConnection = limits.subscriptionsPerConnection
+    bridgeLimits.linger = limits.linger
+    return BridgeConfiguration(
+      version: version, pid: pid, publicURL: upstream.publicEndpoint.text, session: sessionConfiguration,
+      listeners: listeners.map(policy), pins: pins, limits: bridgeLimits, ownUID: ownUID, seqFloor: saved.seq,
+      budget: saved.budget)
+  }
+
+  private var sessionConfiguration: SessionConfiguration {
+    var session = SessionConfiguration()
+    session.silenceMax = silence.connection
+    session.silenceLimits = [:]
+    for (channel, limit) in [
+      (.book, silence.book), (.ticker, silence.ticker), (.trade, silence.trade), (.ohlc, silence.ohlc),
+      (.instrument, silence.instrument),
+    ] as [(KrakenChannel, Duration)] where limit > .zero {
+      session.silenceLimits[channel] = limit
+    }
+    return session
+  }
+
+  private func policy(_ listener: ListenerSettings) -> ListenerPolicy {
+    ListenerPolicy(
+      name: listener.path, allowsAccount: listener.carriesAccount, allowsTrade: listener.scope.contains(.trade),
+      preset: listener.preset,
+      lag: LagLimits(bytes: listener.lagBytes ?? limits.lagBytes, duration: listener.lag ?? limits.lag))
+  }
+}
