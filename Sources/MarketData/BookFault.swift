@@ -13,6 +13,6 @@ public enum BookFault: Error, Equatable, Sendable {
     case checksum(expected: UInt32, computed: UInt32)
     /// Changed before its first snapshot, or after a fault.
     case noSnapshot
-    /// Level 3: an order added twice, or changed without being there.
-    case inconsistentOrder
+    /// Level 3: an order id or timestamp longer than any Kraken sends.
+    case malformedOrder
 }

@@ -14,7 +14,9 @@ struct ScaledDecimal {
     /// The everyday form, quickly: at most 18 bytes of digits with perhaps a point. Nil for everything else, right or wrong.
     @inline(__always)
     init?(plain text: UnsafeRawBufferPointer) {
-        guard text.count - 1 < 18, let last = text.last, last != UInt8(ascii: ".") else { return nil }
+        guard text.count - 1 < 18, let last = text.last, last != UInt8(ascii: "."), !text.hasLeadingZero else {
+            return nil
+        }
         mantissa = 0
         var pointIndex = -1
         for index in 0..<text.count {
@@ -43,7 +45,7 @@ struct DecimalText {
     /// Beyond this nobody means a price; refusing it keeps arithmetic on exponents exact.
     static let exponentMax = 1_000_000
 
-    /// Nil unless the text is digits [. digits] [e [sign] digits].
+    /// Nil unless the text is a JSON number without sign.
     init?(_ text: UnsafeRawBufferPointer) {
         digits = text
         pointIndex = text.count
@@ -67,7 +69,7 @@ struct DecimalText {
             }
             index += 1
         }
-        guard digitCount > 0 else { return nil }
+        guard digitCount > 0, !text.hasLeadingZero else { return nil }
         guard hasExponent else { return }
 
         digits = UnsafeRawBufferPointer(rebasing: text[..<index])
@@ -137,8 +139,16 @@ enum QtyForm {
             }
             digits |= digit
         }
-        guard pointIndex &+ 1 < text.count else { return nil }
+        guard pointIndex &+ 1 < text.count, !text.hasLeadingZero else { return nil }
         self = digits == 0 ? .zero : .positive
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// A zero with another digit behind it, which JSON does not allow at the start of a number.
+    @inline(__always)
+    fileprivate var hasLeadingZero: Bool {
+        count > 1 && self[0] == UInt8(ascii: "0") && self[1] &- UInt8(ascii: "0") <= 9
     }
 }
 

@@ -5,14 +5,21 @@
 // index. There is room at both ends; when one end is used up the levels are moved to the middle,
 // which the room makes rare.
 
-struct Ladder: Sendable {
+/// Something that stands on a ladder: ordered by `rank`, the greater the better, one of each.
+protocol Rung: Sendable {
+    var rank: Int64 { get set }
+    /// Only to fill room that is not in use.
+    init()
+}
+
+struct Ladder<Element: Rung>: Sendable {
     /// Sorted by `rank`, ascending, in `first..<end`; what lies outside is meaningless.
-    private var storage: ContiguousArray<Level>
+    private var storage: ContiguousArray<Element>
     private var first: Int
     private var end: Int
 
     init(depth: Int) {
-        storage = ContiguousArray(repeating: Level(), count: depth + depth / 2 + 32)
+        storage = ContiguousArray(repeating: Element(), count: depth + depth / 2 + 32)
         first = 0
         end = 0
         removeAll()
@@ -28,7 +35,10 @@ struct Ladder: Sendable {
 
     /// The n-th best level; 0 is the best.
     @inline(__always)
-    func level(_ n: Int) -> Level { storage[end &- 1 &- n] }
+    subscript(_ n: Int) -> Element {
+        get { storage[end &- 1 &- n] }
+        _modify { yield &storage[end &- 1 &- n] }
+    }
 
     /// Rank of the n-th best (0 is the best), or nil.
     @inline(__always)
@@ -36,7 +46,7 @@ struct Ladder: Sendable {
 
     /// The best `count` levels, or as many as there are, the best one last.
     @inline(__always)
-    mutating func withBest<R>(_ count: Int, _ body: (UnsafeMutableBufferPointer<Level>) -> R) -> R {
+    mutating func withBest<R>(_ count: Int, _ body: (UnsafeMutableBufferPointer<Element>) -> R) -> R {
         let range = max(first, end &- count)..<end
         return storage.withUnsafeMutableBufferPointer { body(UnsafeMutableBufferPointer(rebasing: $0[range])) }
     }
@@ -46,7 +56,7 @@ struct Ladder: Sendable {
     mutating func cut(to depth: Int) { first = max(first, end &- depth) }
 
     /// Replaces or inserts. Returns whether the price was there.
-    mutating func set(_ level: Level) -> Bool {
+    mutating func set(_ level: Element) -> Bool {
         let index = position(level.rank)
         if index < end, storage[index].rank == level.rank {
             storage[index] = level
@@ -70,9 +80,10 @@ struct Ladder: Sendable {
         return true
     }
 
-    func contains(rank: Int64) -> Bool {
+    /// Which one this is, counted from the best; nil when it is not there.
+    func index(ofRank rank: Int64) -> Int? {
         let index = position(rank)
-        return index < end && storage[index].rank == rank
+        return index < end && storage[index].rank == rank ? end &- 1 &- index : nil
     }
 
     mutating func forEachRank(_ body: (inout Int64) -> Void) {
@@ -98,7 +109,7 @@ struct Ladder: Sendable {
         }
     }
 
-    private mutating func insert(_ level: Level, at index: Int) {
+    private mutating func insert(_ level: Element, at index: Int) {
         var index = index
         let above = end &- index
         let below = index &- first
@@ -120,7 +131,7 @@ struct Ladder: Sendable {
     private mutating func recentre(keeping index: Int) -> Int {
         let count = end - first
         if storage.count < count + count / 4 + 16 {
-            storage.append(contentsOf: repeatElement(Level(), count: count + 16))
+            storage.append(contentsOf: repeatElement(Element(), count: count + 16))
         }
         let newFirst = (storage.count - count) / 2
         move(from: first, to: newFirst, count: count)

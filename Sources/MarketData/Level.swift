@@ -4,7 +4,7 @@
 // checksum is made of, next to an integer for ordering. The literals sit one behind the other at
 // the start of the value, so that a pointer to a level is a pointer to its text.
 
-struct Level {
+struct Level: Rung {
     /// Room for price and quantity together; Kraken's longest are about 30.
     static let textBytesMax = 48
 
@@ -12,10 +12,10 @@ struct Level {
     /// Position in the book: the greater the better. The scaled price of a bid, its negative for an ask.
     var rank: Int64 = 0
     /// CRC register left by the checksum's token of this level, begun at zero. Valid when `tokenLength` is not 0.
-    private(set) var tokenCRC: UInt32 = 0
-    private(set) var tokenLength: UInt8 = 0
-    private(set) var priceLength: UInt8 = 0
-    private(set) var qtyLength: UInt8 = 0
+    private var tokenCRC: UInt32 = 0
+    private var tokenLength: UInt8 = 0
+    private var priceLength: UInt8 = 0
+    private var qtyLength: UInt8 = 0
 
     init() {}
 
@@ -44,10 +44,18 @@ struct Level {
         }
     }
 
+    /// Runs this level's tokens through the checksum's register. False when they are absurdly long.
+    @inline(__always)
+    mutating func join(_ register: inout UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?) -> Bool {
+        if tokenLength == 0, !makeToken(tables, precision: precision) { return false }
+        register = tables.advance(register, by: Int(tokenLength)) ^ tokenCRC
+        return true
+    }
+
     /// Computes `tokenCRC`. Left until the level comes among the ten that count: most of a deep book never does.
     /// False when the token would be longer than any Kraken can mean (an exponent gone wild).
     @inline(__always)
-    mutating func makeToken(_ tables: CRC32Tables, precision: BookPrecision?) -> Bool {
+    private mutating func makeToken(_ tables: CRC32Tables, precision: BookPrecision?) -> Bool {
         var token = TokenCRC(tables)
         let isPlain = withUnsafeBytes(of: text) { text in
             let price = Int(priceLength)
@@ -55,10 +63,7 @@ struct Level {
         }
         if !isPlain {
             token = TokenCRC(tables)
-            withTexts { price, qty in
-                token.append(price, decimals: precision?.price)
-                token.append(qty, decimals: precision?.qty)
-            }
+            token.append(self, precision: precision)
         }
         guard token.length <= Self.textBytesMax else { return false }
         (tokenCRC, tokenLength) = (token.register, UInt8(token.length))

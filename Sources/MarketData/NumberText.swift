@@ -3,18 +3,18 @@
 // For the places that keep a number beyond its message (last values, limits, precisions): no
 // allocation, no conversion, and comparison by value where needed.
 
-public struct NumberText: Sendable {
+/// Equality and hashing are of the literals, byte for byte; `compare` is by value.
+public struct NumberText: Hashable, Sendable {
     public static let byteCountMax = 31
 
-    private var words: InlineArray<4, UInt64> = .init(repeating: 0)
+    @usableFromInline let literal: ShortText
 
     /// Nil unless the bytes are a JSON number of at most 31 bytes (and with an exponent of at most a million).
     public init?(_ text: UnsafeRawBufferPointer) {
-        guard text.count <= Self.byteCountMax, let base = text.baseAddress, Self.isNumber(text) else { return nil }
-        withUnsafeMutableBytes(of: &words) { words in
-            words.copyMemory(from: UnsafeRawBufferPointer(start: base, count: text.count))
-            words[Self.byteCountMax] = UInt8(text.count)
+        guard text.count > 0, DecimalText(Self.withoutSign(text)) != nil, let literal = ShortText(text) else {
+            return nil
         }
+        self.literal = literal
     }
 
     public init?(_ string: String) {
@@ -23,14 +23,10 @@ public struct NumberText: Sendable {
         self = number
     }
 
-    @inline(__always)
+    /// The literal; valid inside `body` only.
+    @inlinable
     public func withUnsafeBytes<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        var words = words
-        return try withUnsafePointer(to: &words) { (pointer) throws(E) in
-            let bytes = UnsafeRawPointer(pointer)
-            let count = Int(bytes.load(fromByteOffset: Self.byteCountMax, as: UInt8.self))
-            return try body(UnsafeRawBufferPointer(start: bytes, count: count))
-        }
+        try literal.withUnsafeBytes(body)
     }
 
     public var isZero: Bool { withUnsafeBytes { Magnitude($0).digitCount == 0 } }
@@ -45,26 +41,13 @@ public struct NumberText: Sendable {
     }
 }
 
-/// Equality is of the literals, byte for byte; `compare` is by value.
-extension NumberText: Hashable {
-    public static func == (a: NumberText, b: NumberText) -> Bool {
-        a.words[0] == b.words[0] && a.words[1] == b.words[1] && a.words[2] == b.words[2] && a.words[3] == b.words[3]
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        for index in words.indices { hasher.combine(words[index]) }
-    }
-}
-
 extension NumberText: CustomStringConvertible {
     public var description: String { withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
 }
 
 extension NumberText {
-    private static func isNumber(_ text: UnsafeRawBufferPointer) -> Bool {
-        let digits = text.first == UInt8(ascii: "-") ? UnsafeRawBufferPointer(rebasing: text.dropFirst()) : text
-        guard let number = DecimalText(digits) else { return false }
-        return digits[0] != UInt8(ascii: "0") || number.pointIndex == 1 || number.digits.count == 1
+    private static func withoutSign(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        text[0] == UInt8(ascii: "-") ? UnsafeRawBufferPointer(rebasing: text.dropFirst()) : text
     }
 
     /// A literal without its sign as significant digits and the power of ten of the first one.
@@ -76,9 +59,8 @@ extension NumberText {
         let power: Int
 
         init(_ text: UnsafeRawBufferPointer) {
-            let unsigned = text[0] == UInt8(ascii: "-") ? UnsafeRawBufferPointer(rebasing: text.dropFirst()) : text
             // Sound: a NumberText has been checked when it was made.
-            let number = DecimalText(unsigned)!
+            let number = DecimalText(NumberText.withoutSign(text))!
             digits = number.digits
             func isSignificant(_ byte: UInt8) -> Bool { byte > UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
             guard let first = digits.firstIndex(where: isSignificant), let last = digits.lastIndex(where: isSignificant)

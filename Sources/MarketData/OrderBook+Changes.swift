@@ -21,7 +21,7 @@ struct BookView: Sendable {
 
     func oldEnd(_ side: BookSide) -> Int64 { side == .bids ? oldBids : oldAsks }
 
-    mutating func remember(_ bids: Ladder, _ asks: Ladder) {
+    mutating func remember(_ bids: Ladder<Level>, _ asks: Ladder<Level>) {
         oldBids = bids.rank(depth - 1) ?? Self.everything
         oldAsks = asks.rank(depth - 1) ?? Self.everything
     }
@@ -79,7 +79,7 @@ extension OrderBook {
         // Only where the view moved outwards can levels have come in.
         var n = min(depth, ladder.count) - 1
         while n >= 0, let rank = ladder.rank(n), rank < oldEnd {
-            guard touched.contains(rank: rank) || visit(ladder.level(n)) else { return false }
+            guard touched.contains(rank: rank) || visit(ladder[n]) else { return false }
             n -= 1
         }
         return true
@@ -111,7 +111,7 @@ struct TouchedLevels: Sendable {
         changes.append(Change(level: level, removed: removed, existed: existed, order: changes.count))
     }
 
-    /// Makes one entry of several for the same price: what was there before the first, and what is there after the last.
+    /// Makes one entry of several for the same price: what was there before the first and what is after the last.
     mutating func settle() {
         guard changes.count > 1 else { return }
         isSorted = changes.count > Self.pairwiseMax

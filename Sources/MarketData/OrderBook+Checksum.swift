@@ -21,26 +21,20 @@ extension OrderBook {
         var token = TokenCRC(.shared, register: 0xFFFF_FFFF)
         for ladder in [asks, bids] {
             for n in 0..<min(Self.checksumDepth, ladder.count) {
-                ladder.level(n).withTexts { price, qty in
-                    token.append(price, decimals: precision.price)
-                    token.append(qty, decimals: precision.qty)
-                }
+                token.append(ladder[n], precision: precision)
             }
         }
         return ~token.register
     }
 }
 
-extension Ladder {
+extension Ladder<Level> {
     @inline(__always)
     fileprivate mutating func join(_ register: inout UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?) -> Bool
     {
         withBest(OrderBook.checksumDepth) { levels in
             for index in levels.indices.reversed() {
-                if levels[index].tokenLength == 0, !levels[index].makeToken(tables, precision: precision) {
-                    return false
-                }
-                register = tables.advance(register, by: Int(levels[index].tokenLength)) ^ levels[index].tokenCRC
+                guard levels[index].join(&register, tables, precision) else { return false }
             }
             return true
         }

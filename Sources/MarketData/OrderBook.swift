@@ -28,16 +28,15 @@ public struct OrderBook: Sendable {
     /// not fit the literals as sent is tried once more with the zeros a sender may have dropped.
     public var precision: BookPrecision?
 
-    var bids: Ladder
-    var asks: Ladder
+    var bids: Ladder<Level>
+    var asks: Ladder<Level>
     var views: [BookView] = []
     /// What the update in progress (or the last one) touched.
     var touchedBids = TouchedLevels()
     var touchedAsks = TouchedLevels()
     private(set) var phase = Phase.unusable
 
-    /// Decimals of the integers that order the levels; grows when a price needs more.
-    private var scale = 0
+    private var scale = PriceScale()
 
     /// - Parameter depth: the subscribed depth; both sides are cut to it after every message.
     public init(depth: Int) {
@@ -58,7 +57,7 @@ public struct OrderBook: Sendable {
         touchedBids.removeAll()
         touchedAsks.removeAll()
         for index in views.indices { views[index].forget() }
-        scale = 0
+        scale = PriceScale()
         phase = .snapshot
     }
 
@@ -80,10 +79,12 @@ public struct OrderBook: Sendable {
         _ side: BookSide, price: UnsafeRawBufferPointer, qty: UnsafeRawBufferPointer
     ) throws(BookFault) {
         guard phase == .update || phase == .snapshot else { throw .noSnapshot }
-        let key = try scaledPrice(price)
-        guard let form = QtyForm(qty), let level = Level(price: price, qty: qty, rank: side == .bids ? key : -key)
+        guard let form = QtyForm(qty), let integer = integerPrice(price),
+            let level = Level(price: price, qty: qty, rank: side == .bids ? integer : -integer)
         else { throw fail(.malformedNumber) }
-        let change = { (ladder: inout Ladder) in form == .zero ? ladder.remove(rank: level.rank) : ladder.set(level) }
+        let change = { (ladder: inout Ladder<Level>) in
+            form == .zero ? ladder.remove(rank: level.rank) : ladder.set(level)
+        }
         let existed = side == .bids ? change(&bids) : change(&asks)
         guard phase == .update, !views.isEmpty else { return }
         if side == .bids {
@@ -121,7 +122,7 @@ public struct OrderBook: Sendable {
     public func best(_ side: BookSide) -> (price: NumberText, qty: NumberText)? {
         let ladder = ladder(side)
         guard ladder.count > 0 else { return nil }
-        return ladder.level(0).withTexts { price, qty in
+        return ladder[0].withTexts { price, qty in
             guard let price = NumberText(price), let qty = NumberText(qty) else { return nil }
             return (price, qty)
         }
@@ -133,39 +134,28 @@ public struct OrderBook: Sendable {
         _ body: (_ price: UnsafeRawBufferPointer, _ qty: UnsafeRawBufferPointer) -> Void
     ) {
         let ladder = ladder(side)
-        for n in 0..<min(limit, ladder.count) { ladder.level(n).withTexts(body) }
+        for n in 0..<min(limit, ladder.count) { ladder[n].withTexts(body) }
     }
 
     @inline(__always)
-    func ladder(_ side: BookSide) -> Ladder { side == .bids ? bids : asks }
+    func ladder(_ side: BookSide) -> Ladder<Level> { side == .bids ? bids : asks }
 
     // MARK: Prices as integers
 
-    private mutating func scaledPrice(_ text: UnsafeRawBufferPointer) throws(BookFault) -> Int64 {
-        if let plain = ScaledDecimal(plain: text), plain.decimals == scale { return plain.mantissa }
-        guard let number = DecimalText(text)?.scaled else { throw fail(.malformedNumber) }
-        if number.decimals > scale { try rescale(to: number.decimals) }
-        guard let key = number.mantissa.timesPowerOfTen(scale - number.decimals) else { throw fail(.malformedNumber) }
-        return key
+    @inline(__always)
+    private mutating func integerPrice(_ text: UnsafeRawBufferPointer) -> Int64? {
+        var scale = scale
+        defer { self.scale = scale }
+        return scale.integer(text) { rescale($0) }
     }
 
-    private mutating func rescale(to decimals: Int) throws(BookFault) {
-        let shift = decimals - scale
-        var fits = true
-        func grow(_ rank: inout Int64) {
-            guard rank != BookView.everything else { return }
-            guard let grown = rank.timesPowerOfTen(shift) else {
-                fits = false
-                return
-            }
-            rank = grown
-        }
-        bids.forEachRank(grow)
-        asks.forEachRank(grow)
-        touchedBids.forEachRank(grow)
-        touchedAsks.forEachRank(grow)
-        for index in views.indices { views[index].forEachRank(grow) }
-        guard fits else { throw fail(.malformedNumber) }
-        scale = decimals
+    private mutating func rescale(_ powerOfTen: Int) -> Bool {
+        var scaling = RankScaling(powerOfTen: powerOfTen)
+        bids.forEachRank { scaling.scale(&$0) }
+        asks.forEachRank { scaling.scale(&$0) }
+        touchedBids.forEachRank { scaling.scale(&$0) }
+        touchedAsks.forEachRank { scaling.scale(&$0) }
+        for index in views.indices { views[index].forEachRank { scaling.scale(&$0) } }
+        return scaling.fits
     }
 }

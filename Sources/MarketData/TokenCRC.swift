@@ -30,6 +30,14 @@ struct TokenCRC {
         return true
     }
 
+    /// Both literals of a level with the decimals the pair has.
+    mutating func append(_ level: Level, precision: BookPrecision?) {
+        level.withTexts { price, qty in
+            append(price, decimals: precision?.price)
+            append(qty, decimals: precision?.qty)
+        }
+    }
+
     /// Any literal, exponents included, with zeros added up to `decimals` places when it has fewer.
     mutating func append(_ literal: UnsafeRawBufferPointer, decimals: Int?) {
         guard let number = DecimalText(literal), !number.isZero else { return }
