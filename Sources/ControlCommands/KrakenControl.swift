@@ -34,7 +34,7 @@ public struct KrakenControl: AsyncParsableCommand {
         subcommands: [WatchCommand.self, BookCommand.self, ChartCommand.self, TradesCommand.self]),
       CommandGroup(
         name: "Reading",
-        subcommands: [SubscribeCommand.self, SnapshotCommand.self]),
+        subcommands: [SubscribeCommand.self, SnapshotCommand.self, RecordCommand.self]),
       CommandGroup(
         name: "Steering",
         subcommands: [ReloadCommand.self, SendCommand.self, VersionCommand.self]),

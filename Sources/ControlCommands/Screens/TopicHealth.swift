@@ -12,9 +12,9 @@ struct TopicHealth: Sendable, Equatable {
     switch message {
     case .stale(let stale) where stale.concerns(topic): staleReason = stale.reason
     case .gap(let gap): gapReason = gap.reason
-    case .event(let event) where event.channel == topic.channel && event.symbol == topic.symbol && event.kind == .snapshot:
-      staleReason = nil
+    case .event(let event) where event.kind == .snapshot:
       gapReason = nil
+      if event.channel == topic.channel, event.symbol == topic.symbol { staleReason = nil }
     default: break
     }
   }

@@ -122,7 +122,7 @@ struct LiveScreen<View: LiveView>: Sendable {
       defer { group.cancelAll() }
       try await group.next()
     }
-    let rows = shared.state.withLock { $0.view.rows(size: size, style: style, link: .connected, now: LiveState<View>.now()) }
+    let rows = shared.state.withLock { $0.view.rows(size: size, style: style, link: .connected, now: monotonicSeconds()) }
     for row in rows { try console.write(line: row.clipped(to: size.columns).trimmingTrailingSpaces()) }
   }
 }
@@ -170,7 +170,7 @@ struct LiveState<View: LiveView>: Sendable {
       if case .answer(let answer) = message, answer.symbol == nil || view.subscriptions.allSatisfy({ $0.symbols.count == 1 }) {
         _ = try answer.orThrow()
       }
-      view.receive(message, now: Self.now())
+      view.receive(message, now: monotonicSeconds())
     }
   }
 
@@ -187,18 +187,11 @@ struct LiveState<View: LiveView>: Sendable {
 
   /// What to write to the terminal, if the picture can have changed: something happened, or a second passed and ages have grown.
   mutating func changes(size: TerminalSize, style: Style) -> String? {
-    let now = Self.now()
+    let now = monotonicSeconds()
     guard isShown, isChanged || now - drawnAt >= 1 else { return nil }
     isChanged = false
     drawnAt = now
     let changes = painter.paint(view.rows(size: size, style: style, link: link, now: now), size: size)
     return changes.isEmpty ? nil : changes
-  }
-
-  /// Seconds of the monotonic clock.
-  static func now() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 }

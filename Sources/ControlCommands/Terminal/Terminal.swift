@@ -77,27 +77,41 @@ enum TerminalEvent: Sendable, Equatable {
 
 /// Keys and signals as one sequence.
 final class TerminalEvents {
-  let sequence: AsyncStream<TerminalEvent>
-  private var sources: [any DispatchSourceProtocol] = []
+  /// What asks a program to end.
+  static let endings = [SIGINT, SIGTERM, SIGHUP, SIGQUIT]
 
-  init(readingKeys: Bool) {
-    let (sequence, continuation) = AsyncStream<TerminalEvent>.makeStream(bufferingPolicy: .bufferingNewest(256))
-    self.sequence = sequence
-    let queue = DispatchQueue(label: "kraken-ctl.terminal")
-    let signals: [(Int32, TerminalEvent)] = [
-      (SIGWINCH, .resized), (SIGTSTP, .suspended), (SIGINT, .terminated(SIGINT)), (SIGTERM, .terminated(SIGTERM)),
-      (SIGHUP, .terminated(SIGHUP)), (SIGQUIT, .terminated(SIGQUIT)),
-    ]
-    for (number, event) in signals {
-      if number != SIGWINCH { signal(number, SIG_IGN) }
-      let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-      source.setEventHandler { continuation.yield(event) }
-      source.activate()
-      sources.append(source)
-    }
-    guard readingKeys else { return }
+  let sequence: AsyncStream<TerminalEvent>
+  private let continuation: AsyncStream<TerminalEvent>.Continuation
+  private let queue = DispatchQueue(label: "kraken-ctl.terminal")
+  private var sources: [any DispatchSourceProtocol] = []
+  private var ignored: [Int32] = []
+
+  /// Only the signals that ask the program to end.
+  init() {
+    (sequence, continuation) = AsyncStream<TerminalEvent>.makeStream(bufferingPolicy: .bufferingNewest(256))
+    for number in Self.endings { watch(number, .terminated(number)) }
+  }
+
+  /// Everything a full-screen program has to answer to.
+  convenience init(readingKeys: Bool) {
+    self.init()
+    watch(SIGWINCH, .resized)
+    watch(SIGTSTP, .suspended)
+    if readingKeys { readKeys() }
+  }
+
+  private func watch(_ number: Int32, _ event: TerminalEvent) {
+    signal(number, SIG_IGN)
+    ignored.append(number)
+    let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+    source.setEventHandler { [continuation] in continuation.yield(event) }
+    source.activate()
+    sources.append(source)
+  }
+
+  private func readKeys() {
     let keys = DispatchSource.makeReadSource(fileDescriptor: STDIN_FILENO, queue: queue)
-    keys.setEventHandler {
+    keys.setEventHandler { [continuation] in
       var buffer = [UInt8](repeating: 0, count: 256)
       let count = read(STDIN_FILENO, &buffer, buffer.count)
       guard count > 0 else { return keys.cancel() }
@@ -109,6 +123,6 @@ final class TerminalEvents {
 
   func stop() {
     for source in sources { source.cancel() }
-    for number in [SIGTSTP, SIGINT, SIGTERM, SIGHUP, SIGQUIT] { signal(number, SIG_DFL) }
+    for number in ignored { signal(number, SIG_DFL) }
   }
 }

@@ -1,0 +1,58 @@
+// Another program with our file descriptors as its standard input and output. Only used for zstd, so
+// that recordings compress without a library to link.
+
+import Glibc
+
+/// A running child.
+struct ChildProcess: Sendable {
+  private let identifier: pid_t
+
+  /// Starts a program found on PATH. The descriptors stay the caller's.
+  ///
+  /// Everything the caller has open but these is closed in the child by close-on-exec, which all descriptors of this
+  /// program carry.
+  init(_ arguments: [String], input: Int32, output: Int32) throws {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
+    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    // Ctrl-C is for us: the child ends when its input does, and loses nothing.
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+    posix_spawnattr_setpgroup(&attributes, 0)
+
+    var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+    defer { for word in words { free(word) } }
+    var child: pid_t = 0
+    // Sound: the array is NULL-terminated and lives for the call.
+    let outcome = posix_spawnp(&child, arguments[0], &actions, &attributes, &words, environ)
+    guard outcome == 0 else {
+      throw CommandFailure(
+        .unavailable, "cannot run \(arguments[0]): \(String(cString: strerror(outcome)))",
+        advice: outcome == ENOENT ? "install it: apt install \(arguments[0])" : nil)
+    }
+    identifier = child
+  }
+
+  /// Waits for the end; true if the child says all went well.
+  func wait() -> Bool {
+    var status: Int32 = 0
+    while waitpid(identifier, &status, 0) < 0 {
+      guard errno == EINTR else { return false }
+    }
+    return status == 0
+  }
+
+  /// A pipe whose ends no child inherits by accident.
+  static func pipe() throws -> (reading: Int32, writing: Int32) {
+    var ends: [Int32] = [0, 0]
+    guard Glibc.pipe(&ends) == 0 else {
+      throw CommandFailure(.internalError, "pipe: \(String(cString: strerror(errno)))")
+    }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (ends[0], ends[1])
+  }
+}

@@ -1,0 +1,196 @@
+// A recording on disk: JSON lines, through zstd when the name ends in .zst. Only whole lines are ever
+// counted as recorded: what a crash tore is cut off before more is appended.
+
+import Glibc
+import KrakenBridgeClient
+
+/// When what was recorded is forced to the disk.
+enum SyncPolicy: String, CaseIterable, Sendable {
+  /// When a file is finished.
+  case end
+  /// Once a second.
+  case second
+  /// After every line.
+  case line
+}
+
+/// A recording being written.
+final class RecordingWriter {
+  let path: String
+  private(set) var lines = 0
+  /// Bytes before compression.
+  private(set) var bytes = 0
+
+  private let file: Int32
+  private var input: Int32
+  private var compressor: ChildProcess?
+  private var buffer: [UInt8] = []
+
+  static func isCompressed(_ path: String) -> Bool { path.hasSuffix(".zst") }
+
+  /// Opens for appending, or makes the file.
+  init(path: String) throws {
+    self.path = path
+    file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    guard file >= 0 else {
+      throw CommandFailure(.cannotCreate, "cannot write \(path): \(String(cString: strerror(errno)))")
+    }
+    input = file
+    if Self.isCompressed(path) {
+      let (reading, writing) = try ChildProcess.pipe()
+      defer { Glibc.close(reading) }
+      compressor = try ChildProcess(["zstd", "-q", "-c", "-T1"], input: reading, output: file)
+      input = writing
+    }
+  }
+
+  func append(_ line: [UInt8]) {
+    buffer += line
+    buffer.append(UInt8(ascii: "\n"))
+    lines += 1
+    bytes += line.count + 1
+  }
+
+  /// Hands everything to the file or to zstd.
+  func flush() throws {
+    var written = 0
+    while written < buffer.count {
+      // Sound: the slice lies inside the array, which is not changed meanwhile.
+      let count = buffer[written...].withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
+      if count >= 0 {
+        written += count
+      } else if errno != EINTR {
+        throw CommandFailure(
+          .cannotCreate, "writing \(path) failed: \(String(cString: strerror(errno)))",
+          advice: errno == ENOSPC ? "the disk is full; free some space and start again: recording goes on where it ended" : nil)
+      }
+    }
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  func sync() {
+    fdatasync(file)
+  }
+
+  func finish() throws {
+    try flush()
+    var isComplete = true
+    if let compressor {
+      Glibc.close(input)
+      isComplete = compressor.wait()
+    }
+    fsync(file)
+    Glibc.close(file)
+    guard isComplete else { throw CommandFailure(.cannotCreate, "zstd failed while writing \(path)") }
+  }
+}
+
+/// Reads a recording line by line, through `zstd` if it is compressed.
+final class RecordingReader {
+  let path: String
+  private let file: Int32
+  private let output: Int32
+  private let decompressor: ChildProcess?
+  private var buffer: [UInt8] = []
+  private var start = 0
+  private var isAtEnd = false
+  /// Bytes of the file up to the end of the last whole line; meaningful for uncompressed files.
+  private(set) var wholeBytes = 0
+
+  init(path: String) throws {
+    self.path = path
+    file = open(path, O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      throw CommandFailure(.badData, "cannot read \(path): \(String(cString: strerror(errno)))")
+    }
+    guard RecordingWriter.isCompressed(path) else {
+      output = file
+      decompressor = nil
+      return
+    }
+    let (reading, writing) = try ChildProcess.pipe()
+    defer { close(writing) }
+    decompressor = try ChildProcess(["zstd", "-q", "-d", "-c"], input: file, output: writing)
+    output = reading
+  }
+
+  deinit {
+    close(output)
+    if decompressor != nil {
+      close(file)
+      _ = decompressor?.wait()
+    }
+  }
+
+  /// The next whole line without its LF; `nil` at the end. A torn last line is not returned.
+  func next() throws -> [UInt8]? {
+    while true {
+      if let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) {
+        defer { start = end + 1 }
+        wholeBytes += end + 1 - start
+        return Array(buffer[start..<end])
+      }
+      guard !isAtEnd else { return nil }
+      buffer.removeSubrange(..<start)
+      start = 0
+      try fill()
+    }
+  }
+
+  private func fill() throws {
+    var portion = [UInt8](repeating: 0, count: 256 << 10)
+    while true {
+      // Sound: read writes at most the given count into the array's own storage.
+      let count = portion.withUnsafeMutableBytes { read(output, $0.baseAddress, $0.count) }
+      if count > 0 {
+        buffer += portion[..<count]
+        return
+      }
+      if count == 0 {
+        isAtEnd = true
+        return
+      }
+      guard errno == EINTR else {
+        throw CommandFailure(.badData, "reading \(path) failed: \(String(cString: strerror(errno)))")
+      }
+    }
+  }
+}
+
+/// What is in a recording already.
+struct RecordingTail: Equatable {
+  var lines = 0
+  /// The largest `seq` in it: where to go on.
+  var lastSeq: UInt64?
+
+  /// Reads the file to its end and cuts off a torn last line. `nil` when there is no such file.
+  static func prepare(_ path: String) throws -> RecordingTail? {
+    guard access(path, F_OK) == 0 else { return nil }
+    var tail = RecordingTail()
+    let reader = try RecordingReader(path: path)
+    while let line = try reader.next() {
+      tail.lines += 1
+      if let seq = BridgeMessage(line: line)?.seq { tail.lastSeq = max(tail.lastSeq ?? 0, seq) }
+    }
+    if RecordingWriter.isCompressed(path) {
+      guard try isIntact(path) else {
+        throw CommandFailure(
+          .badData, "\(path) ends in a broken zstd frame, so nothing can be appended",
+          advice: "keep what can be read: zstd -dc \(path) > repaired.jsonl; then record to another name")
+      }
+    } else if truncate(path, off_t(reader.wholeBytes)) != 0 {
+      throw CommandFailure(.cannotCreate, "cannot cut \(path): \(String(cString: strerror(errno)))")
+    }
+    return tail
+  }
+
+  private static func isIntact(_ path: String) throws -> Bool {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
+    defer {
+      close(file)
+      close(nowhere)
+    }
+    return try ChildProcess(["zstd", "-q", "-t"], input: file, output: nowhere).wait()
+  }
+}
