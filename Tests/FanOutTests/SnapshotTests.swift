@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test func everythingWithSnapshotsOwesOnePerTopicOfItsScopes() {
-        let stage = Stage(writeBytesMax: 30, writesPerFlush: 1)
+        let stage = Stage(writeBytesMax: 16, writesPerFlush: 1)
         let market = stage.topics(5)
         let account = stage.topics(2, scope: .account)
         for topic in market + account { stage.publish(topic) }
@@ -116,12 +116,12 @@ import Testing
         let reader = stage.reader()
         _ = stage.subscribeToEverything(reader, start: .snapshotOwed)
         stage.flush()
-        // Some topics have their snapshot, others not yet: lines of the former are delivered, of the latter included.
+        #expect(stage.take(reader) == ["S 0 1 7 ", "S 1 2 7 "])
+        // Half of the topics have their snapshot: their lines are delivered, those of the others are included.
         stage.publish(market[0])
         stage.publish(market[4])
         stage.flushAll()
-        #expect(stage.take(reader) == ["S 0 1 7 ", "S 1 2 7 ", "S 2 3 7 ", "S 4 5 7 ", "L 8 0 1 ", "L 9 4 5 "]
-            || stage.source.asked.count == 4)
+        #expect(stage.take(reader) == ["L 8 0 1 ", "S 2 3 9 ", "S 4 9 9 "])
         stage.publish(market[4])
         stage.flush()
         #expect(stage.takeSeqs(reader) == [10])
