@@ -15,7 +15,7 @@ extension KrakenSession {
       if let measured = connection.ponged(id: answer.reqID, now: now) { roundTrip = measured }
       return
     }
-    let (kind, ids) = topics(of: answer)
+    let (kind, ids) = topics(of: answer, verdict)
     if ids.count > 1 {
       answeredTogether(kind, ids, verdict, now: now, &actions)
     } else if let id = ids.first {
@@ -29,14 +29,21 @@ extension KrakenSession {
 
   enum Verdict {
     case granted
+    /// Kraken has the subscription already.
+    case alreadySubscribed
+    /// Kraken has nothing to unsubscribe.
+    case notFound
     case refused(String, KrakenErrorClass)
 
     init(_ answer: KrakenAnswer) {
-      if answer.isSuccess {
+      guard !answer.isSuccess else {
         self = .granted
-      } else {
-        let text = answer.error ?? "refused without a reason"
-        self = .refused(text, answer.error.map(KrakenErrorClass.init) ?? .giveUp)
+        return
+      }
+      let text = answer.error ?? "refused without a reason"
+      switch KrakenErrorClass(text) {
+      case .ignore: self = text.contains("Already") ? .alreadySubscribed : .notFound
+      case let other: self = .refused(text, other)
       }
     }
   }
@@ -49,8 +56,8 @@ extension KrakenSession {
   // MARK: Matching
 
   /// The topics an answer is about: one, or, when it names none, all of its request that wait for an answer.
-  private func topics(of answer: KrakenAnswer) -> (RequestLog.Kind, [Int]) {
-    guard let reqID = answer.reqID else { return topicsWithoutRequest(answer) }
+  private func topics(of answer: KrakenAnswer, _ verdict: Verdict) -> (RequestLog.Kind, [Int]) {
+    guard let reqID = answer.reqID else { return topicsWithoutRequest(answer, verdict) }
     guard let request = requests[reqID] else { return (.subscribe, []) }
     let current = request.topics.filter { ledger.isOccupied($0) && ledger[$0].episode <= reqID }
     if let symbol = answer.symbol, let named = current.first(where: { ledger[$0].topic.symbol == symbol }) {
@@ -60,9 +67,9 @@ extension KrakenSession {
   }
 
   /// Without a req_id only an unmistakable answer counts; for the rest there are deadlines.
-  private func topicsWithoutRequest(_ answer: KrakenAnswer) -> (RequestLog.Kind, [Int]) {
-    let saysNotFound = answer.error.map { $0.contains("Subscription Not Found") } ?? false
-    let isLeaving = answer.method == .unsubscribe || saysNotFound
+  private func topicsWithoutRequest(_ answer: KrakenAnswer, _ verdict: Verdict) -> (RequestLog.Kind, [Int]) {
+    var isLeaving = answer.method == .unsubscribe
+    if case .notFound = verdict { isLeaving = true }
     let waiting = ledger.ids.filter { id in
       guard ledger.isOccupied(id), ledger[id].stage == (isLeaving ? .leaving : .asked) else { return false }
       let topic = ledger[id].topic
@@ -83,7 +90,7 @@ extension KrakenSession {
     let stage = ledger[id].stage
     guard stage == .asked || stage == .live && !ledger[id].isAcknowledged else { return }
     switch verdict {
-    case .granted, .refused(_, .ignore):
+    case .granted, .alreadySubscribed:
       connection.wasAcknowledged = true
       ledger[id].isAcknowledged = true
       ledger[id].isAskedAlone = false
@@ -94,6 +101,8 @@ extension KrakenSession {
         ledger.noteDeadline(due)
       }
       if ledger[id].isWanted { actions.append(.confirmed(UpstreamTopicID(id))) }
+    case .notFound, .refused(_, .ignore):
+      break
     case .refused(_, .slowDown):
       if stage == .asked { askAgain(id) }
     case .refused(let text, .retryLater), .refused(let text, .renewToken):
@@ -109,11 +118,11 @@ extension KrakenSession {
   private mutating func answeredUnsubscribe(_ id: Int, _ verdict: Verdict, now: Int64) {
     guard ledger[id].stage == .leaving else { return }
     switch verdict {
-    case .granted, .refused(_, .ignore), .refused(_, .giveUp):
+    case .granted, .notFound, .refused(_, .giveUp):
       ledger.move(id, to: .absent, now: now)
     case .refused(_, .slowDown):
       askAgain(id)
-    case .refused(_, .retryLater), .refused(_, .renewToken):
+    case .alreadySubscribed, .refused(_, .ignore), .refused(_, .retryLater), .refused(_, .renewToken):
       break  // the deadline repeats it
     }
   }
@@ -122,24 +131,24 @@ extension KrakenSession {
   private mutating func answeredTogether(
     _ kind: RequestLog.Kind, _ ids: [Int], _ verdict: Verdict, now: Int64, _ actions: inout [SessionAction]
   ) {
-    guard case .refused(_, let errorClass) = verdict else { return }
     for id in ids {
-      switch (kind, errorClass) {
-      case (_, .slowDown):
+      switch verdict {
+      case .granted, .refused(_, .ignore):
+        break
+      case .refused(_, .slowDown):
         askAgain(id)
-      case (.subscribe, .retryLater), (.subscribe, .renewToken):
-        answeredSubscribe(id, verdict, now: now, &actions)
-      case (.subscribe, .giveUp), (.subscribe, .ignore), (.unsubscribe, .giveUp), (.unsubscribe, .ignore):
+      case .refused(_, .retryLater), .refused(_, .renewToken):
+        if kind == .subscribe { answeredSubscribe(id, verdict, now: now, &actions) }
+      case .alreadySubscribed, .notFound, .refused(_, .giveUp):
         ledger[id].isAskedAlone = true
         askAgain(id)
-      case (.unsubscribe, .retryLater), (.unsubscribe, .renewToken):
-        break
       }
     }
   }
 
   /// The same request is to be sent again as soon as the bucket allows; it does not count as unanswered.
   private mutating func askAgain(_ id: Int) {
+    guard ledger[id].answerDue != nil else { return }
     ledger[id].answerDue = nil
     ledger[id].requests -= 1
     ledger.isUnsettled = true

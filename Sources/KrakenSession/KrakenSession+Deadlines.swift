@@ -101,6 +101,7 @@ extension KrakenSession {
   /// topic is subscribed anew ever more seldom, and its first update will do.
   private mutating func missedFirstData(_ id: Int, now: Int64, _ actions: inout [SessionAction]) -> String? {
     ledger[id].snapshotsMissed += 1
+    ledger[id].dataDue = nil
     ledger[id].isWorthless = true
     ledger.isUnsettled = true
     let topic = ledger[id].topic

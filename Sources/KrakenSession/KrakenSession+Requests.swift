@@ -19,12 +19,12 @@ extension KrakenSession {
   /// Unsubscribing frees depths that others wait for, and `instrument` says what the others mean.
   private func mostUrgent(now: Int64) -> (Int, LedgerEntry.Need)? {
     var asking: Int?
-    for (id, entry) in ledger.entries.enumerated() where !entry.isVacant {
-      switch entry.need(now: now) {
+    for id in ledger.ids where ledger.isOccupied(id) {
+      switch ledger[id].need(now: now) {
       case .nothing: continue
       case .leave: return (id, .leave)
       case .ask:
-        guard asking == nil || entry.topic.channel == .instrument, !ledger.isBlocked(id) else { continue }
+        guard asking == nil || ledger[id].topic.channel == .instrument, !ledger.isBlocked(id) else { continue }
         asking = id
       }
     }
@@ -36,10 +36,10 @@ extension KrakenSession {
     var batch = [first]
     let topic = ledger[first].topic
     guard topic.channel.hasSymbols, !ledger[first].isAskedAlone else { return batch }
-    for (id, entry) in ledger.entries.enumerated() where !entry.isVacant && id != first {
+    for id in ledger.ids where ledger.isOccupied(id) && id != first {
       guard batch.count < configuration.symbolsPerRequestMax else { break }
-      guard entry.topic.sharesRequest(with: topic), entry.need(now: now) == need else { continue }
-      if entry.isAskedAlone || need == .ask && ledger.isBlocked(id) { continue }
+      guard ledger[id].topic.sharesRequest(with: topic), ledger[id].need(now: now) == need else { continue }
+      if ledger[id].isAskedAlone || need == .ask && ledger.isBlocked(id) { continue }
       batch.append(id)
     }
     return batch

@@ -5,7 +5,7 @@ import MarketData
 
 extension KrakenSession {
   /// Nil when the id is not in the ledger.
-  public func topicStatus(_ topic: UpstreamTopicID) -> TopicStatus? {
+  public func topicState(_ topic: UpstreamTopicID) -> TopicStatus? {
     guard ledger.isOccupied(topic.index) else { return nil }
     let entry = ledger[topic.index]
     return TopicStatus(

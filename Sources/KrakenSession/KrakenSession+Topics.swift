@@ -14,7 +14,7 @@ extension KrakenSession {
     if channel == .ticker { return admitTicker(symbol: symbol, isSnapshot: isSnapshot, now: now.monotonic) }
     var found = -1
     ledger.forEachTopic(channel, symbol) { id in
-      if ledger[id].isOpenToData, ledger[id].topic.interval == interval { found = id }
+      if ledger[id].isOpenToData, channel != .ohlc || ledger[id].topic.interval == interval { found = id }
     }
     guard found >= 0, ledger[found].stage == .live || startsWith(found, isSnapshot: isSnapshot) else {
       discardedCount += 1

@@ -57,6 +57,7 @@ public struct KrakenSession: Sendable {
 
   /// - Parameter seed: decides the jitter; the same seed and events give the same actions.
   public init(configuration: SessionConfiguration = SessionConfiguration(), seed: UInt64) {
+    precondition(configuration.symbolsPerRequestMax > 0 && configuration.asksMax > 0 && configuration.leavesMax > 0)
     self.configuration = configuration
     limits = LivenessLimits(configuration)
     forgivenAfter = configuration.forgivenAfter.nanoseconds

@@ -22,7 +22,7 @@ struct Ledger: Sendable {
   var isUnsettled = false
 
   subscript(id: Int) -> LedgerEntry {
-    get { entries[id] }
+    _read { yield entries[id] }
     _modify { yield &entries[id] }
   }
 

@@ -11,6 +11,7 @@ struct TokenBucket: Sendable {
 
   private static let slowestFactor: Int64 = 16
   private static let calmAfter: Int64 = 60_000_000_000
+  private static let sameComplaint: Int64 = 1_000_000_000
 
   init(burst: Int, perSecond: Int) {
     precondition(burst > 0 && perSecond > 0)
@@ -35,8 +36,10 @@ struct TokenBucket: Sendable {
     return true
   }
 
-  /// Kraken says that requests come too fast: the bucket is empty and fills at half the rate.
+  /// Kraken says that requests come too fast: the bucket is empty and fills at half the rate. A request for many
+  /// symbols may bring as many complaints, which count once.
   mutating func slowDown(now: Int64) {
+    if let complainedAt, now - complainedAt < Self.sameComplaint { return }
     interval = min(interval * 2, usualInterval * Self.slowestFactor)
     fullAt = now + interval * Int64(burst)
     complainedAt = now
