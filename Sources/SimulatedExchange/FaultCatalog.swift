@@ -1,0 +1,89 @@
+// Every fault with one line about it and the parameters it understands: the source of `kraken-sim faults` and of the
+// parser's error messages.
+
+extension Fault {
+  public enum Parameter: String, CaseIterable, Sendable {
+    case symbol, channel, connection, count, duration, delay, code, size, text, state, side, resume, close
+  }
+
+  public struct Description: Sendable {
+    public var name: Name
+    public var summary: String
+    public var parameters: [Parameter]
+  }
+
+  public static func describe(_ name: Name) -> Description {
+    let (summary, parameters) = entry(name)
+    return Description(name: name, summary: summary, parameters: parameters)
+  }
+
+  private static let data: [Parameter] = [.symbol, .channel, .connection, .count, .duration]
+  private static let frames: [Parameter] = [.connection, .count, .duration]
+
+  private static func entry(_ name: Name) -> (String, [Parameter]) {
+    switch name {
+    case .drop: ("cut the TCP connection without a close frame", [.connection])
+    case .stall:
+      ("half-open: read and send nothing; after duration the connection is cut, or goes on (resume=true)",
+        [.connection, .duration, .resume])
+    case .close: ("close with a code (default 1001) and a reason", [.connection, .code, .text])
+    case .refuseConnections: ("close the port: connections are refused (default 10 s)", [.duration])
+    case .httpStatus:
+      ("answer the upgrade with an HTTP status (code=429, 503, 403 …; default 503, once)", [.code, .count, .duration])
+    case .maintenance:
+      ("status maintenance, cancel_only, post_only, online over the duration (default 20 s); close=true also closes",
+        [.duration, .close])
+    case .system: ("announce a state (state=online, maintenance, cancel_only or post_only)", [.state])
+    case .delist: ("the pair is delisted: an instrument update, then nothing more", [.symbol])
+    case .pairStatus: ("the pair's status changes (state=cancel_only, …)", [.symbol, .state])
+    case .instrumentUpdate: ("the pair's record is sent again with another qty_min", [.symbol])
+    case .emptySide: ("all levels of one side go (side=bids or asks; default 10 s)", [.symbol, .side, .duration])
+    case .refuseSymbol: ("subscriptions are refused: Currency pair not supported", [.symbol, .count, .duration])
+    case .lateAck: ("answers come late (delay, default 3 s)", [.symbol, .channel, .connection, .delay, .count, .duration])
+    case .missingAck: ("answers do not come at all", data)
+    case .duplicateAck: ("answers come twice", data)
+    case .reorderedAcks: ("the answers of one request come in reverse order", frames)
+    case .dataBeforeAck: ("snapshot and updates precede the answer", data)
+    case .rateLimit: ("requests are refused: Exceeded msg rate", frames)
+    case .silence: ("no data of a topic although heartbeats go on (default 10 s)", data)
+    case .heartbeatStop: ("no heartbeats (default 10 s)", frames)
+    case .missingSnapshot: ("updates without the snapshot before them", data)
+    case .duplicateSnapshot: ("the snapshot of what is subscribed comes once more", [.symbol, .channel, .connection])
+    case .wrongChecksum: ("a book message with a wrong checksum", [.symbol, .connection, .count, .duration])
+    case .lostUpdate: ("an update that never arrives", data)
+    case .duplicateUpdate: ("an update that arrives twice", data)
+    case .swappedUpdates: ("two updates of a topic in the wrong order", data)
+    case .crossedBook: ("a book update that crosses the book, its checksum correct", [.symbol])
+    case .strayUpdates: ("updates go on after an unsubscribe (delay, default 1 s)", data + [.delay])
+    case .missingFields: ("ticker messages without some of their fields", [.symbol, .connection, .count, .duration])
+    case .exponents: ("trade quantities written with exponents", [.symbol, .connection, .count, .duration])
+    case .fragmentedFrames:
+      ("messages in several frames of size bytes (default 16), pings between them", frames + [.size])
+    case .slowFrames:
+      ("frames whose bytes trickle: size bytes (default 8) every delay (default 20ms)", frames + [.size, .delay])
+    case .ping: ("a WebSocket ping frame", [.connection])
+    case .garbage: ("a text frame that is not JSON (or the given text)", [.connection, .text])
+    case .invalidUTF8: ("a text frame that is not UTF-8", [.connection])
+    case .truncatedJSON: ("a message that ends in the middle", [.connection])
+    case .binaryFrame: ("a binary frame", [.connection])
+    case .oversized: ("a message of size bytes (default 17 MiB)", [.connection, .size])
+    case .unknownChannel: ("a message of a channel that nobody knows", [.connection])
+    case .unknownMethod: ("an answer to a method that nobody knows", [.connection])
+    case .extraFields: ("fields that nobody knows in every object (default 10 s)", frames)
+    case .shuffledKeys: ("keys in random order (default 10 s)", frames)
+    case .spacedJSON: ("white space between the tokens (default 10 s)", frames)
+    }
+  }
+
+  /// How often a fault strikes when neither count nor duration is given.
+  var defaultCount: Int? { defaultDuration == nil ? 1 : nil }
+
+  var defaultDuration: Int64? {
+    switch name {
+    case .refuseConnections, .silence, .heartbeatStop, .extraFields, .shuffledKeys, .spacedJSON, .emptySide:
+      10_000_000_000
+    case .maintenance: 20_000_000_000
+    default: nil
+    }
+  }
+}
