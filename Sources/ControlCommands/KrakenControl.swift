@@ -28,13 +28,13 @@ public struct KrakenControl: AsyncParsableCommand {
     groupedSubcommands: [
       CommandGroup(
         name: "Looking",
-        subcommands: [StatusCommand.self, TopicsCommand.self, ClientsCommand.self, MetricsCommand.self]),
+        subcommands: [StatusCommand.self, TopicsCommand.self, ClientsCommand.self, MetricsCommand.self, DoctorCommand.self]),
       CommandGroup(
         name: "Drawing",
         subcommands: [WatchCommand.self, BookCommand.self, ChartCommand.self, TradesCommand.self]),
       CommandGroup(
         name: "Reading",
-        subcommands: [SubscribeCommand.self, SnapshotCommand.self, RecordCommand.self]),
+        subcommands: [SubscribeCommand.self, SnapshotCommand.self, RecordCommand.self, ReplayCommand.self]),
       CommandGroup(
         name: "Steering",
         subcommands: [ReloadCommand.self, SendCommand.self, VersionCommand.self]),

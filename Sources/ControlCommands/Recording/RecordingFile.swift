@@ -90,7 +90,7 @@ final class RecordingReader {
   let path: String
   private let file: Int32
   private let output: Int32
-  private let decompressor: ChildProcess?
+  private var decompressor: ChildProcess?
   private var buffer: [UInt8] = []
   private var start = 0
   private var isAtEnd = false
@@ -110,19 +110,18 @@ final class RecordingReader {
     }
     let (reading, writing) = try ChildProcess.pipe()
     defer { close(writing) }
-    decompressor = try ChildProcess(["zstd", "-q", "-d", "-c"], input: file, output: writing)
+    decompressor = try ChildProcess(["zstd", "-qq", "-d", "-c"], input: file, output: writing)
     output = reading
   }
 
   deinit {
     close(output)
-    if decompressor != nil {
-      close(file)
-      _ = decompressor?.wait()
-    }
+    if output != file { close(file) }
+    _ = decompressor?.wait()
   }
 
-  /// The next whole line without its LF; `nil` at the end. A torn last line is not returned.
+  /// The next whole line without its LF; `nil` at the end. A torn last line is not returned. Throws after the last line
+  /// that can be read if the compressed data are broken there.
   func next() throws -> [UInt8]? {
     while true {
       if let end = buffer[start...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -148,6 +147,12 @@ final class RecordingReader {
       }
       if count == 0 {
         isAtEnd = true
+        defer { decompressor = nil }
+        guard decompressor?.wait() ?? true else {
+          throw CommandFailure(
+            .badData, "\(path) ends in broken zstd data",
+            advice: "keep what can be read: zstd -dc \(path) > repaired.jsonl")
+        }
         return
       }
       guard errno == EINTR else {
@@ -172,25 +177,9 @@ struct RecordingTail: Equatable {
       tail.lines += 1
       if let seq = BridgeMessage(line: line)?.seq { tail.lastSeq = max(tail.lastSeq ?? 0, seq) }
     }
-    if RecordingWriter.isCompressed(path) {
-      guard try isIntact(path) else {
-        throw CommandFailure(
-          .badData, "\(path) ends in a broken zstd frame, so nothing can be appended",
-          advice: "keep what can be read: zstd -dc \(path) > repaired.jsonl; then record to another name")
-      }
-    } else if truncate(path, off_t(reader.wholeBytes)) != 0 {
+    if !RecordingWriter.isCompressed(path), truncate(path, off_t(reader.wholeBytes)) != 0 {
       throw CommandFailure(.cannotCreate, "cannot cut \(path): \(String(cString: strerror(errno)))")
     }
     return tail
-  }
-
-  private static func isIntact(_ path: String) throws -> Bool {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
-    let nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC)
-    defer {
-      close(file)
-      close(nowhere)
-    }
-    return try ChildProcess(["zstd", "-q", "-t"], input: file, output: nowhere).wait()
   }
 }
