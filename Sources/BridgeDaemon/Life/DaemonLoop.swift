@@ -42,6 +42,9 @@ final class DaemonLoop {
   private var timer: Scheduled<Void>?
   private var timerDeadline = Int64.max
   private var isTurnDue = false
+  var isEndingTurn = false
+  /// Readers that left while the bridge was writing.
+  var left: [SubscriberID] = []
 
   /// What the daemon is made of, gathered before the loop runs.
   struct Parts {
@@ -91,7 +94,13 @@ final class DaemonLoop {
     isTurnDue = false
     let now = SystemClock.now
     for id in sockets.takeWritable() { bridge.subscriberWritable(id, now: now) }
-    bridge.endTurn(now: now, transport: &sockets)
+    // Writing can end a connection, and NIO says so at once: such news waits until the bridge is done.
+    isEndingTurn = true
+    var transport = sockets
+    bridge.endTurn(now: now, transport: &transport)
+    isEndingTurn = false
+    for id in left { bridge.subscriberGone(id, now: now) }
+    left.removeAll(keepingCapacity: true)
     for action in bridge.takeActions() { perform(action, now: now) }
     for id in sockets.paused where bridge.wantsInput(id) { sockets.setInput(id, paused: false) }
     setTimer(now: now)
