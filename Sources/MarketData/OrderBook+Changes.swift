@@ -65,15 +65,15 @@ extension OrderBook {
 
     /// Visits until `visit` returns false; whether it never did.
     @inline(__always)
-    private func visitChanges(_ side: BookSide, view depth: Int, _ visit: (Level) -> Bool) -> Bool {
+    private func visitChanges(_ side: BookSide, view depth: Int, _ visit: (borrowing Level) -> Bool) -> Bool {
         guard phase == .verified, let view = views.first(where: { $0.depth == depth }) else { return true }
-        let ladder = ladder(side)
-        let touched = side == .bids ? touchedBids : touchedAsks
+        let (ladder, touched) = side == .bids ? (bids, touchedBids) : (asks, touchedAsks)
         let oldEnd = view.oldEnd(side)
         let newEnd = ladder.rank(depth - 1) ?? BookView.everything
 
         for change in touched.changes {
-            let isVisible = change.removed ? change.existed && change.level.rank >= oldEnd : change.level.rank >= newEnd
+            let isVisible =
+                change.removed ? change.existed && change.level.rank >= oldEnd : change.level.rank >= newEnd
             guard !isVisible || visit(change.level) else { return false }
         }
         // Only where the view moved outwards can levels have come in.
@@ -128,7 +128,7 @@ struct TouchedLevels: Sendable {
                 kept += 1
             }
         }
-        changes.removeLast(changes.count - kept)
+        if kept < changes.count { changes.removeLast(changes.count - kept) }
     }
 
     func contains(rank: Int64) -> Bool {

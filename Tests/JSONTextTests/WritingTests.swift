@@ -48,6 +48,38 @@ import Testing
         #expect(out.bytes.isEmpty)
     }
 
+    @Test func manyPiecesAtOnce() {
+        var out = JSONBytes()
+        for round in 0..<100 {
+            let text = String(repeating: "x", count: round)
+            out.append(atMost: round + 8) { cursor in
+                cursor.append(quoted: text)
+                cursor.append(round)
+            }
+            out.append(",")
+        }
+        let expected = (0..<100).map { "\"\(String(repeating: "x", count: $0))\"\($0)," }.joined()
+        #expect(String(decoding: out.bytes, as: UTF8.self) == expected)
+    }
+
+    @Test func nothingIntoNothing() {
+        var out = JSONBytes()
+        out.append("")
+        out.append(bytes: UnsafeRawBufferPointer(start: nil, count: 0))
+        out.append(atMost: 0) { _ in }
+        #expect(out.bytes.isEmpty && out.count == 0)
+        out.append(quoted: "")
+        #expect(out.bytes == Array("\"\"".utf8))
+    }
+
+    @Test func aCopyIsIndependent() {
+        var out = JSONBytes(reserving: 64)
+        out.append("ab")
+        let copy = out
+        out.append("c")
+        #expect(copy.bytes == Array("ab".utf8) && out.bytes == Array("abc".utf8))
+    }
+
     @Test func integers() {
         func check<I: FixedWidthInteger>(_ value: I) {
             var out = JSONBytes()
