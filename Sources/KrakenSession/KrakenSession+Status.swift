@@ -47,8 +47,8 @@ extension LedgerEntry {
   var state: TopicState {
     switch stage {
     case .asked: return .asked
-    case .confirmed: return .confirmed
-    case .live: return .live
+    case .confirmed: return isWorthless ? .unsubscribing : .confirmed
+    case .live: return isWorthless ? .unsubscribing : .live
     case .leaving: return .unsubscribing
     case .absent:
       guard let hold else { return .wanted }

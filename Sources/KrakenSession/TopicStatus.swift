@@ -42,6 +42,7 @@ public enum TopicState: Equatable, Sendable {
   /// Acknowledged, no data yet.
   case confirmed
   case live
+  /// Not wanted any more, or to be subscribed anew.
   case unsubscribing
   /// Until this monotonic time, in nanoseconds; then it is asked for again. The same for the next two.
   case paused(until: Int64)

@@ -15,6 +15,8 @@ final class Conversation {
   var session: KrakenSession
   var now = Conversation.start
   var budget: AttemptBudget
+  /// When Kraken sends its next one.
+  private var heartbeat: Int64 = 0
   /// What `admit` said about each item of the last message.
   var admissions: [Admission] = []
 
@@ -52,7 +54,7 @@ final class Conversation {
   func pass(_ duration: Duration, heartbeats: Bool = true) -> [SessionAction] {
     let end = now.monotonic + duration.nanoseconds
     var actions = settle()
-    var heartbeat = now.monotonic + 1_000_000_000
+    if heartbeat <= now.monotonic { heartbeat = now.monotonic + 1_000_000_000 }
     while true {
       let next = min(session.nextDeadline ?? .max, heartbeats ? heartbeat : .max, end)
       now = now.advanced(by: .nanoseconds(max(0, next - now.monotonic)))
