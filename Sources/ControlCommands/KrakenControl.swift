@@ -15,6 +15,8 @@ public struct KrakenControl: AsyncParsableCommand {
 
       EXAMPLES
         kraken-ctl status
+        kraken-ctl watch
+        kraken-ctl book BTC/USD
         kraken-ctl subscribe ticker BTC/USD ETH/USD
         kraken-ctl subscribe trade BTC/USD --format json | jq .data.price
         kraken-ctl snapshot book BTC/USD
@@ -35,6 +37,9 @@ public struct KrakenControl: AsyncParsableCommand {
       CommandGroup(
         name: "Reading",
         subcommands: [SubscribeCommand.self, SnapshotCommand.self, RecordCommand.self, ReplayCommand.self]),
+      CommandGroup(
+        name: "Trading",
+        subcommands: [BalancesCommand.self, ExecutionsCommand.self, OrderCommand.self]),
       CommandGroup(
         name: "Steering",
         subcommands: [ReloadCommand.self, SendCommand.self, VersionCommand.self]),
@@ -75,8 +80,14 @@ public struct KrakenControl: AsyncParsableCommand {
   /// Moves the options that every verb has from before the verb to after it, where its parser looks for them.
   static func globalOptionsLast(_ arguments: [String]) -> [String] {
     var rest = arguments[...]
+    var verbs: [String] = []
     var moved: [String] = []
     while let first = rest.first, let name = first.split(separator: "=").first {
+      if first == OrderCommand.configuration.commandName {
+        verbs.append(first)
+        rest = rest.dropFirst()
+        continue
+      }
       guard ["--socket", "--format", "--color"].contains(name) else { break }
       let length = first.contains("=") ? 1 : 2
       guard rest.count > length else { break }
@@ -84,7 +95,7 @@ public struct KrakenControl: AsyncParsableCommand {
       rest = rest.dropFirst(length)
     }
     let terminator = rest.firstIndex(of: "--") ?? rest.endIndex
-    return rest[..<terminator] + moved + rest[terminator...]
+    return verbs + rest[..<terminator] + moved + rest[terminator...]
   }
 }
 

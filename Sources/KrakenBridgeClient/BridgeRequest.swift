@@ -18,7 +18,9 @@ public struct BridgeRequest: Sendable, Equatable {
   }
 
   /// The request line without its LF.
-  func line(id: UInt64?) -> [UInt8] {
+  ///
+  /// - Parameter id: the `req_id` that the answers will bear.
+  public func line(id: UInt64?) -> [UInt8] {
     var members = [JSON.Member("method", .string(method))]
     if !parameters.isNull { members.append(JSON.Member("params", parameters)) }
     if let id { members.append(JSON.Member("req_id", .number(String(id)))) }

@@ -1,0 +1,204 @@
+// `order …`: orders through the bridge's private listener. Nothing is sent without a yes, from a person
+// or from --yes; no answer is never taken for a refusal.
+
+import ArgumentParser
+import KrakenBridgeClient
+
+struct OrderCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "order",
+    abstract: "Add, change and cancel orders.",
+    discussion: """
+      Needs trading enabled in the daemon's configuration, and its private socket. Every order asks before it is sent; \
+      scripts say --yes.
+
+      EXAMPLES
+        kraken-ctl order add buy 0.01 BTC/USD --limit 60000 --post-only
+        kraken-ctl order add sell 0.5 ETH/USD --validate
+        kraken-ctl order amend OABCDE-12345-FGHIJ --limit 60100
+        kraken-ctl order cancel OABCDE-12345-FGHIJ --yes
+        kraken-ctl order cancel-after 60
+      """,
+    subcommands: [
+      OrderAddCommand.self, OrderAmendCommand.self, OrderEditCommand.self, OrderCancelCommand.self,
+      OrderCancelAllCommand.self, OrderCancelAfterCommand.self,
+    ])
+}
+
+enum OrderSide: String, ExpressibleByArgument, CaseIterable, Sendable {
+  case buy, sell
+}
+
+struct OrderAddCommand: ControlCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "add", abstract: "Send an order and show what becomes of it.",
+    discussion: "Ends when the order stands in the book or is over; --follow waits until it is over.")
+
+  @Argument(help: "buy or sell.")
+  var side: OrderSide
+
+  @Argument(help: "How much, in the base currency.")
+  var qty: DecimalArgument
+
+  @Argument(help: "A pair such as BTC/USD.", completion: .symbols)
+  var symbol: String
+
+  @Option(help: ArgumentHelp("A limit order at this price (without: a market order).", valueName: "price"))
+  var limit: DecimalArgument?
+
+  @Option(help: "Another of Kraken's order types, such as stop-loss; its other parameters go into --parameter.")
+  var type: String?
+
+  @Option(help: ArgumentHelp("gtc, gtd or ioc.", valueName: "tif"))
+  var timeInForce: String?
+
+  @Option(help: ArgumentHelp("Your own name for the order (default: the bridge makes one up).", valueName: "id"))
+  var clOrdId: String?
+
+  @Flag(help: "Refuse to take liquidity.")
+  var postOnly = false
+
+  @Flag(help: "Only reduce a position.")
+  var reduceOnly = false
+
+  @Flag(name: .customLong("validate"), help: "Let Kraken check the order without placing it.")
+  var isOnlyChecked = false
+
+  @Flag(help: "Wait until the order is over.")
+  var follow = false
+
+  @OptionGroup var order: OrderOptions
+
+  var parameters: [JSON.Member] {
+    var members = [
+      JSON.Member("order_type", .string(type ?? (limit == nil ? "market" : "limit"))), JSON.Member("side", .string(side.rawValue)),
+      JSON.Member("order_qty", qty.json), JSON.Member("symbol", .string(symbol)),
+    ]
+    if let limit { members.append(JSON.Member("limit_price", limit.json)) }
+    if let timeInForce { members.append(JSON.Member("time_in_force", .string(timeInForce))) }
+    if let clOrdId { members.append(JSON.Member("cl_ord_id", .string(clOrdId))) }
+    for (name, flag) in [("post_only", postOnly), ("reduce_only", reduceOnly), ("validate", isOnlyChecked)] where flag {
+      members.append(JSON.Member(name, true))
+    }
+    return members
+  }
+
+  func execute(on console: Console) async throws {
+    let price = limit.map { "limit \($0.digits)" } ?? type ?? "at the market"
+    let goal: OrderProgress.Goal = isOnlyChecked ? .answered : follow ? .over : .settled
+    let summary = "\(side.rawValue) \(qty.digits) \(symbol) \(price)"
+    try await order.send("add_order", parameters, summary: summary, until: goal, isHarmless: isOnlyChecked, on: console)
+  }
+}
+
+/// Which order: Kraken's id, or one's own.
+struct OrderReference: ParsableArguments {
+  @Argument(help: "Kraken's order id, or your own with --cl-ord-id.")
+  var id: String
+
+  @Flag(name: .customLong("cl-ord-id"), help: "The id is your own (cl_ord_id).")
+  var isOwn = false
+
+  var member: JSON.Member { JSON.Member(isOwn ? "cl_ord_id" : "order_id", .string(id)) }
+}
+
+struct OrderAmendCommand: ControlCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "amend", abstract: "Change an order in place; it keeps its id.")
+
+  @OptionGroup var reference: OrderReference
+
+  @Option(help: "The new quantity.")
+  var qty: DecimalArgument?
+
+  @Option(help: ArgumentHelp("The new limit price.", valueName: "price"))
+  var limit: DecimalArgument?
+
+  @OptionGroup var order: OrderOptions
+
+  func execute(on console: Console) async throws {
+    var members = [reference.member]
+    if let qty { members.append(JSON.Member("order_qty", qty.json)) }
+    if let limit { members.append(JSON.Member("limit_price", limit.json)) }
+    let changes = members.dropFirst().map { "\($0.name) \($0.value.plainText)" } + order.parameter
+    guard !changes.isEmpty else { throw CommandFailure(.usage, "nothing to change", advice: "give --qty or --limit") }
+    try await order.send("amend_order", members, summary: "amend \(reference.id): \(changes.joined(separator: ", "))", on: console)
+  }
+}
+
+struct OrderEditCommand: ControlCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "edit", abstract: "Replace an order by a changed one; it gets a new id. Prefer amend.")
+
+  @Argument(help: "Kraken's order id.")
+  var id: String
+
+  @Argument(help: "The order's pair.", completion: .symbols)
+  var symbol: String
+
+  @Option(help: "The new quantity.")
+  var qty: DecimalArgument?
+
+  @Option(help: ArgumentHelp("The new limit price.", valueName: "price"))
+  var limit: DecimalArgument?
+
+  @OptionGroup var order: OrderOptions
+
+  func execute(on console: Console) async throws {
+    var members = [JSON.Member("order_id", .string(id)), JSON.Member("symbol", .string(symbol))]
+    if let qty { members.append(JSON.Member("order_qty", qty.json)) }
+    if let limit { members.append(JSON.Member("limit_price", limit.json)) }
+    let changes = members.dropFirst(2).map { "\($0.name) \($0.value.plainText)" } + order.parameter
+    guard !changes.isEmpty else { throw CommandFailure(.usage, "nothing to change", advice: "give --qty or --limit") }
+    try await order.send("edit_order", members, summary: "replace \(id): \(changes.joined(separator: ", "))", on: console)
+  }
+}
+
+struct OrderCancelCommand: ControlCommand {
+  static let configuration = CommandConfiguration(commandName: "cancel", abstract: "Cancel orders.")
+
+  @Argument(help: "Kraken's order ids, or your own with --cl-ord-id.")
+  var ids: [String]
+
+  @Flag(name: .customLong("cl-ord-id"), help: "The ids are your own (cl_ord_id).")
+  var areOwn = false
+
+  @OptionGroup var order: OrderOptions
+
+  func execute(on console: Console) async throws {
+    try await order.send(
+      "cancel_order", [JSON.Member(areOwn ? "cl_ord_id" : "order_id", .array(ids.map { .string($0) }))],
+      summary: "cancel \(ids.joined(separator: ", "))", answers: ids.count, on: console)
+  }
+}
+
+struct OrderCancelAllCommand: ControlCommand {
+  static let configuration = CommandConfiguration(commandName: "cancel-all", abstract: "Cancel every open order of the account.")
+
+  @OptionGroup var order: OrderOptions
+
+  func execute(on console: Console) async throws {
+    try await order.send("cancel_all", [], summary: "cancel EVERY open order of the account", on: console)
+  }
+}
+
+struct OrderCancelAfterCommand: ControlCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cancel-after",
+    abstract: "Let Kraken cancel every order unless this is said again within the time; 0 switches it off.")
+
+  @Argument(help: "Seconds, up to 86400.")
+  var seconds: Int
+
+  @OptionGroup var order: OrderOptions
+
+  func validate() throws {
+    if !(0...86400).contains(seconds) { throw ValidationError("seconds must be 0 to 86400") }
+  }
+
+  func execute(on console: Console) async throws {
+    try await order.send(
+      "cancel_all_orders_after", [JSON.Member("timeout", .number(String(seconds)))],
+      summary: seconds == 0 ? "switch the cancel timer off" : "cancel every order in \(seconds) s unless renewed", on: console)
+  }
+}
