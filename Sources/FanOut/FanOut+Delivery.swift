@@ -13,7 +13,7 @@ extension FanOut {
             if let limit = subscribers[Int(slot)].exceeded {
                 return dismiss(slot, .slowReader(limit), transport: &transport, snapshots: &snapshots)
             }
-            guard !subscribers[Int(slot)].isBlocked, !distribution.lanes[Int(slot)].isInSync else { return }
+            guard !subscribers[Int(slot)].isBlocked, !distribution.isInSync(slot) else { return }
             if hasEverything(slot) { return settle(slot, transport: &transport) }
             prepare(slot, snapshots: &snapshots)
             guard write(to: slot, now: now, transport: &transport) else { return }
@@ -38,7 +38,7 @@ extension FanOut {
             return depart(slot, .finished)
         }
         subscribers[Int(slot)].behindSince = nil
-        distribution.lanes[Int(slot)].isInSync = true
+        distribution.setInSync(slot, true)
     }
 
     // MARK: Preparing
@@ -156,85 +156,93 @@ extension FanOut {
 
     /// Hands the output to the transport and moves the subscriber's state as far as it was taken.
     /// - Returns: whether everything was taken.
-    mutating func write<T: SubscriberTransport>(to slot: UInt32, now: Moment, transport: inout T) -> Bool {
-        let id = id(of: slot)
-        var offered = output.text.count
-        if output.isDirect { offered = log.byteCount(of: output.runs[0]) }
-        guard offered > 0 else {
+    private mutating func write<T: SubscriberTransport>(to slot: UInt32, now: Moment, transport: inout T) -> Bool {
+        guard output.isDirect || !output.text.isEmpty else {
             acknowledge(slot)
             return true
         }
-        let outcome =
-            output.isDirect
-            ? log.withText(of: output.runs[0]) { transport.write(id, $0) }
-            : output.text.withUnsafeBytes { transport.write(id, $0) }
+        let (outcome, offered) = offer(to: id(of: slot), transport: &transport)
+        return settleWrite(slot, outcome, offered: offered, now: now, transport: &transport)
+    }
+
+    @inline(__always)
+    func offer<T: SubscriberTransport>(to id: SubscriberID, transport: inout T) -> (WriteOutcome, offered: Int) {
+        if output.isDirect {
+            let text = log.text(of: output.runs[0])
+            return (transport.write(id, text), text.count)
+        }
+        return output.text.withUnsafeBytes { (transport.write(id, $0), $0.count) }
+    }
+
+    mutating func settleWrite<T: SubscriberTransport>(
+        _ slot: UInt32, _ outcome: WriteOutcome, offered: Int, now: Moment, transport: inout T
+    ) -> Bool {
         guard case .wrote(let taken) = outcome else {
             depart(slot, .peerGone)
             return false
         }
         precondition(taken >= 0 && taken <= offered, "a transport takes at most what it is offered")
-        subscribers[Int(slot)].statistics.writes += 1
-        statistics.writes += 1
         guard taken < offered else {
-            count(slot, bytes: taken)
-            acknowledge(slot)
+            countWrite(slot, lines: acknowledge(slot), bytes: taken)
             return true
         }
-        let parked = acknowledge(slot, cutAt: taken, transport: &transport)
-        count(slot, bytes: taken + parked)
+        let (lines, parked) = acknowledge(slot, cutAt: taken, transport: &transport)
+        countWrite(slot, lines: lines, bytes: taken + parked)
         block(slot, now: now)
         return false
     }
 
-    private mutating func count(_ slot: UInt32, lines: Int = 0, bytes: Int = 0) {
-        subscribers[Int(slot)].statistics.lines += UInt64(lines)
-        subscribers[Int(slot)].statistics.bytes += UInt64(bytes)
-        statistics.lines += UInt64(lines)
-        statistics.bytes += UInt64(bytes)
+    @inline(__always)
+    mutating func countWrite(_ slot: UInt32, lines: Int, bytes: Int) {
+        subscribers[Int(slot)].statistics.noteWrite(lines: lines, bytes: bytes)
+        statistics.noteWrite(lines: lines, bytes: bytes)
     }
 
     /// The whole output was taken.
-    private mutating func acknowledge(_ slot: UInt32) {
+    /// - Returns: lines delivered by it.
+    @discardableResult
+    private mutating func acknowledge(_ slot: UInt32) -> Int {
         acknowledgeDirected(slot, bytes: output.directedBytes)
-        var lines = 0
-        for run in output.runs { lines += run.count }
-        count(slot, lines: lines)
         advance(slot, to: output.reached)
-        for piece in output.snapshots { acknowledge(slot, piece) }
+        var lines = output.runs.reduce(0) { $0 + $1.count }
+        for piece in output.snapshots { lines += acknowledge(slot, piece) }
+        return lines
     }
 
     /// The transport took less than the output: parks the rest of the line in which it stopped, and forgets what comes after it.
-    /// - Returns: bytes parked.
-    private mutating func acknowledge<T: SubscriberTransport>(_ slot: UInt32, cutAt taken: Int, transport: inout T) -> Int {
+    /// - Returns: lines delivered and bytes parked.
+    private mutating func acknowledge<T: SubscriberTransport>(
+        _ slot: UInt32, cutAt taken: Int, transport: inout T
+    ) -> (lines: Int, parked: Int) {
         let id = id(of: slot)
         if taken < output.directedBytes {
             let end = (output.text[taken...].firstIndex(of: UInt8(ascii: "\n")) ?? output.directedBytes - 1) + 1
             acknowledgeDirected(slot, bytes: end)
-            return park(taken..<end, for: id, transport: &transport)
+            return (0, park(taken..<end, for: id, transport: &transport))
         }
         acknowledgeDirected(slot, bytes: output.directedBytes)
         var start = output.directedBytes
         if taken < start + output.gapBytes {
-            return park(taken..<start + output.gapBytes, for: id, transport: &transport)
+            return (0, park(taken..<start + output.gapBytes, for: id, transport: &transport))
         }
         start += output.gapBytes
+        var lines = 0
         for run in output.runs {
             for seq in run.first..<run.end {
-                let line = LineRun(first: seq, end: seq + 1)
-                let length = log.byteCount(of: line)
-                count(slot, lines: 1)
-                if taken < start + length {
-                    log.withText(of: line) { transport.park(id, UnsafeRawBufferPointer(rebasing: $0[(taken - start)...])) }
+                let line = log.text(of: LineRun(first: seq, end: seq + 1))
+                lines += 1
+                if taken < start + line.count {
+                    transport.park(id, UnsafeRawBufferPointer(rebasing: line[(taken - start)...]))
                     advance(slot, to: seq + 1)
-                    return start + length - taken
+                    return (lines, start + line.count - taken)
                 }
-                start += length
+                start += line.count
             }
         }
         advance(slot, to: output.reached)
         for piece in output.snapshots {
-            acknowledge(slot, piece)
-            if taken < piece.end { return park(taken..<piece.end, for: id, transport: &transport) }
+            lines += acknowledge(slot, piece)
+            if taken < piece.end { return (lines, park(taken..<piece.end, for: id, transport: &transport)) }
         }
         preconditionFailure("a cut lies before the end of the output")
     }
@@ -263,21 +271,22 @@ extension FanOut {
         }
     }
 
-    private mutating func acknowledge(_ slot: UInt32, _ piece: Output.SnapshotPiece) {
-        if piece.start < piece.end { count(slot, lines: 1) }
+    /// - Returns: lines delivered by it.
+    private mutating func acknowledge(_ slot: UInt32, _ piece: Output.SnapshotPiece) -> Int {
         switch piece.owed {
         case .topic(let topic):
             let (place, isFound) = subscribers[Int(slot)].search(topic)
-            assert(isFound)
+            precondition(isFound)
             subscribers[Int(slot)].subscriptions[place].from = log.next
             subscribers[Int(slot)].setState(.following, at: place)
         case .everything(let below):
             subscribers[Int(slot)].everything?.owedFrom = below
         }
+        return piece.start < piece.end ? 1 : 0
     }
 
     private mutating func block(_ slot: UInt32, now: Moment) {
-        distribution.lanes[Int(slot)].isInSync = false
+        distribution.setInSync(slot, false)
         subscribers[Int(slot)].isBlocked = true
         subscribers[Int(slot)].behindSince = subscribers[Int(slot)].behindSince ?? now.monotonic
         subscribers[Int(slot)].statistics.blocks += 1

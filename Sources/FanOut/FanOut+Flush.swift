@@ -40,10 +40,11 @@ extension FanOut {
 
     private mutating func writeToFollowersOfEverything<T: SubscriberTransport>(now: Moment, transport: inout T) {
         var preparedFor: Scope?
+        var lines = 0
         // Backwards, because a subscriber that turns out to be gone is replaced by the last in the list.
         for index in everythingSlots.indices.reversed() {
             let slot = everythingSlots[index]
-            guard distribution.lanes[Int(slot)].isInSync else { continue }
+            guard distribution.isInSync(slot) else { continue }
             guard subscribers[Int(slot)].subscriptions.isEmpty else {
                 // Exceptions make its lines its own: it walks the log.
                 leaveSync(slot)
@@ -53,9 +54,15 @@ extension FanOut {
             if preparedFor != scopes {
                 output.begin()
                 collect(slot, in: flushedSeq + 1..<log.next, .live)
+                lines = prepareRuns()
                 preparedFor = scopes
             }
-            writeRuns(to: slot, now: now, transport: &transport)
+            if output.reached < log.next {
+                // Too much for one call: it catches up in pieces like anybody who is behind.
+                leaveSync(slot)
+            } else if lines > 0 {
+                writeRuns(to: slot, lines: lines, now: now, transport: &transport)
+            }
         }
     }
 
@@ -65,83 +72,92 @@ extension FanOut {
         let base = flushedSeq + 1
         var seq = base
         while seq < log.next {
-            let address = log.entry(seq).address
-            var end = seq + 1
-            let continues = log.continuesPrevious(seq)
-            if let topic = address.topic {
-                // Neighbours of the same topic are dealt as one.
-                while end < log.next, log.entry(end).address == address, log.continuesPrevious(end) { end += 1 }
-                deal(seq, end, base: base, continues: continues, toFollowersOf: topic)
-            } else {
-                dealBridgeLine(seq, address, base: base, continues: continues)
-            }
-            seq = end
-        }
-    }
-
-    private mutating func deal(_ seq: UInt64, _ end: UInt64, base: UInt64, continues: Bool, toFollowersOf topic: UInt32) {
-        let first = UInt32(truncatingIfNeeded: seq - base)
-        let end = UInt32(truncatingIfNeeded: end - base)
-        for slot in topics[topic].followers {
-            distribution.deal(first, end, continues: continues, to: slot)
-        }
-    }
-
-    private mutating func dealBridgeLine(_ seq: UInt64, _ address: LineAddress, base: UInt64, continues: Bool) {
-        switch address.bridgeAudience {
-        case .topic(let topic):
-            deal(seq, seq + 1, base: base, continues: continues, toFollowersOf: topic)
-        case .list:
-            for topic in audienceLists[seq] {
-                deal(seq, seq + 1, base: base, continues: continues, toFollowersOf: topic)
-            }
-        case .scope:
+            let entry = log.entry(seq)
             let first = UInt32(truncatingIfNeeded: seq - base)
-            for slot in subscribers.indices where distribution.lanes[slot].isInSync {
-                if subscribers[slot].everything == nil, isBridgeLineDue(address, seq: seq, to: subscribers[slot], in: .live) {
-                    distribution.deal(first, first + 1, continues: continues, to: UInt32(slot))
+            let continues = log.continuesPrevious(seq)
+            var run = LineRun(first: seq, end: seq + 1)
+            if let topic = entry.address.topic {
+                // Neighbours of the same topic are dealt as one.
+                while run.end < log.next, log.entry(run.end).address == entry.address, log.continuesPrevious(run.end) {
+                    run.end += 1
                 }
+                let end = first + UInt32(truncatingIfNeeded: run.count)
+                distribution.deal(
+                    first, end, bytes: log.byteCount(of: run), continues: continues, to: topics[topic].followers)
+            } else {
+                dealBridgeLine(seq, entry, first, continues: continues)
             }
+            seq = run.end
+        }
+    }
+
+    private mutating func dealBridgeLine(_ seq: UInt64, _ entry: LogEntry, _ first: UInt32, continues: Bool) {
+        func deal(to slots: [UInt32]) {
+            distribution.deal(first, first + 1, bytes: Int(entry.length), continues: continues, to: slots)
+        }
+        switch entry.address.bridgeAudience {
+        case .topic(let topic):
+            deal(to: topics[topic].followers)
+        case .list:
+            for topic in audienceLists[seq] { deal(to: topics[topic].followers) }
+        case .scope:
+            var slots: [UInt32] = []
+            for slot in subscribers.indices where distribution.isInSync(UInt32(slot)) && subscribers[slot].everything == nil {
+                if isBridgeLineDue(entry.address, seq: seq, to: subscribers[slot], in: .live) { slots.append(UInt32(slot)) }
+            }
+            deal(to: slots)
         }
     }
 
     private mutating func writeDealt<T: SubscriberTransport>(now: Moment, transport: inout T) {
-        output.begin()
-        for index in distribution.touched.indices {
-            let slot = distribution.touched[index]
-            distribution.take(slot, base: flushedSeq + 1, into: &output.runs)
-            output.reached = log.next
-            writeRuns(to: slot, now: now, transport: &transport)
+        distribution.collectReaders()
+        for index in distribution.chains.indices where distribution.chains[index].reader != Distribution.nobody {
+            let chain = distribution.chains[index]
+            let isOneWrite = chain.bytes <= configuration.writeBytesMax || chain.lines == 1
+            if isOneWrite {
+                output.begin()
+                distribution.unroll(chain, base: flushedSeq + 1, into: &output.runs)
+                output.reached = log.next
+                _ = prepareRuns()
+            }
+            var slot = chain.reader
+            while slot != Distribution.nobody {
+                let next = distribution.reader(after: slot)
+                if isOneWrite {
+                    writeRuns(to: slot, lines: chain.lines, now: now, transport: &transport)
+                } else {
+                    leaveSync(slot)
+                }
+                slot = next
+            }
         }
-        distribution.reset()
+        distribution.startTurn()
     }
 
-    /// Writes `output.runs`, which is all that a subscriber in sync lacks, with one call of the transport.
-    private mutating func writeRuns<T: SubscriberTransport>(to slot: UInt32, now: Moment, transport: inout T) {
-        guard !output.runs.isEmpty else { return }
-        var bytes = 0
-        for run in output.runs { bytes += log.byteCount(of: run) }
-        guard output.reached == log.next, bytes <= configuration.writeBytesMax || output.runs.count == 1 && output.runs[0].count == 1
-        else {
-            // Too much for one call: it catches up in pieces like anybody who is behind.
-            leaveSync(slot)
-            return
-        }
+    // MARK: One write
+
+    /// Gets the text of `output.runs` ready, which is all that some subscribers in sync lack.
+    /// - Returns: how many lines that is.
+    private mutating func prepareRuns() -> Int {
         output.region = .live
         output.isDirect = output.runs.count == 1
-        if !output.isDirect, output.gathered != output.runs { gather() }
-        _ = write(to: slot, now: now, transport: &transport)
-    }
-
-    mutating func gather() {
-        output.text.removeAll(keepingCapacity: true)
-        appendRuns()
-        output.gathered = output.runs
+        if !output.isDirect { appendRuns() }
+        return output.runs.reduce(0) { $0 + $1.count }
     }
 
     mutating func appendRuns() {
-        for run in output.runs {
-            log.withText(of: run) { output.text.append(contentsOf: $0) }
+        for run in output.runs { output.text.append(contentsOf: log.text(of: run)) }
+    }
+
+    @inline(__always)
+    private mutating func writeRuns<T: SubscriberTransport>(to slot: UInt32, lines: Int, now: Moment, transport: inout T) {
+        let id = id(of: slot)
+        let (outcome, offered) = offer(to: id, transport: &transport)
+        if case .wrote(offered) = outcome {
+            // The usual case changes nothing but the counters: the subscriber stays in sync.
+            countWrite(slot, lines: lines, bytes: offered)
+        } else {
+            _ = settleWrite(slot, outcome, offered: offered, now: now, transport: &transport)
         }
     }
 }

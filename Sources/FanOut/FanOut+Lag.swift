@@ -147,14 +147,14 @@ extension FanOut {
     mutating func giveUpLines(before oldest: UInt64) {
         if oldest > flushedSeq + 1 {
             // One turn overran the ring: nobody is in sync any more.
-            for slot in subscribers.indices where distribution.lanes[slot].isInSync { leaveSync(UInt32(slot)) }
+            for slot in subscribers.indices where distribution.isInSync(UInt32(slot)) { leaveSync(UInt32(slot)) }
             flushedSeq = lastSeq
         }
         let edge = min(log.next, oldest + (log.next - oldest) / 16)
         lowestCursor = .max
         for index in subscribers.indices {
             let slot = UInt32(index)
-            guard subscribers[index].isConnected, !distribution.lanes[index].isInSync, subscribers[index].exceeded == nil else { continue }
+            guard subscribers[index].isConnected, !distribution.isInSync(slot), subscribers[index].exceeded == nil else { continue }
             if subscribers[index].lowestPosition < edge {
                 skipOthersLines(slot, before: edge)
                 if subscribers[index].lowestPosition < edge {

@@ -58,7 +58,7 @@ extension FanOut {
 
     /// Bytes of log that the subscriber has not been given. For somebody in sync that is what no flush has dealt out yet.
     func lagBytes(_ slot: UInt32) -> Int {
-        if distribution.lanes[Int(slot)].isInSync { return unflushedBytes }
+        if distribution.isInSync(slot) { return unflushedBytes }
         if let gap = subscribers[Int(slot)].gap { return log.bytes(since: gap.from) }
         return log.bytes(since: subscribers[Int(slot)].lowestPosition)
     }

@@ -11,7 +11,7 @@ extension FanOut {
         } else {
             slot = UInt32(subscribers.count)
             subscribers.append(Subscriber(generation: 0))
-            distribution.lanes.append(Lane())
+            distribution.addSlot()
         }
         var subscriber = Subscriber(generation: subscribers[Int(slot)].generation)
         subscriber.isConnected = true
@@ -23,7 +23,7 @@ extension FanOut {
         subscribers[Int(slot)] = subscriber
         // With lines of this turn behind it, it is ahead of those in sync; the next flush puts it beside them.
         if flushedSeq == lastSeq {
-            distribution.lanes[Int(slot)].isInSync = true
+            distribution.setInSync(slot, true)
         } else {
             callAttention(slot)
         }
@@ -205,8 +205,8 @@ extension FanOut {
 
     /// From here on the subscriber has a cursor of its own, and the next flush looks at it (unless it is blocked).
     mutating func leaveSync(_ slot: UInt32) {
-        if distribution.lanes[Int(slot)].isInSync {
-            distribution.lanes[Int(slot)].isInSync = false
+        if distribution.isInSync(slot) {
+            distribution.setInSync(slot, false)
             subscribers[Int(slot)].cursor = flushedSeq + 1
             lowestCursor = min(lowestCursor, flushedSeq + 1)
         }
@@ -243,7 +243,7 @@ extension FanOut {
             everythingSlots.removeLast()
         }
         subscribers[Int(slot)] = Subscriber(generation: subscribers[Int(slot)].generation &+ 1)
-        distribution.lanes[Int(slot)] = Lane()
+        distribution.setInSync(slot, false)
         freeSlots.append(slot)
     }
 }

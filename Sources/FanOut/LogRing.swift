@@ -6,8 +6,8 @@
 // entry is found by masking its number. A position is the lap in the upper and the offset in the lower
 // 32 bits: positions order like the lines, and finding the bytes takes no division.
 //
-// Soundness: `text` and `entries` are allocated once in `init`, never handed out beyond a call, and freed
-// in `deinit`; the type cannot be copied. Every entry index is masked to the table's size. Text is only
+// Soundness: `text` and `entries` are allocated once in `init` and freed in `deinit`; the type cannot be
+// copied. Pointers into `text` are handed to a caller that reads or fills them before it changes the ring. Every entry index is masked to the table's size. Text is only
 // addressed through entries that are still held, and an entry is given up before its bytes are reused:
 // `reserve` demands that enough was evicted. `commit` checks the length against what was reserved.
 // `LogEntry` is a plain value, so entries need no deinitialization, and none is read before it was written
@@ -70,14 +70,13 @@ struct LogRing: ~Copyable {
         return laps * capacity + Int(head & 0xffff_ffff) - Int(start & 0xffff_ffff)
     }
 
-    /// The text of lines that lie next to each other. Valid only inside `body`.
-    func withText<R>(of lines: LineRun, _ body: (UnsafeRawBufferPointer) -> R) -> R {
+    /// The text of lines that lie next to each other. Valid until the next `reserve`: callers use it at once.
+    func text(of lines: LineRun) -> UnsafeRawBufferPointer {
         precondition(lines.first >= oldest && lines.end <= next && lines.first < lines.end)
         let first = entry(lines.first)
         let last = entry(lines.end - 1)
         precondition(first.position >> 32 == last.position >> 32, "lines of two laps are not one piece")
-        let count = Int(last.end - first.position)
-        return body(UnsafeRawBufferPointer(start: text + Int(first.position & 0xffff_ffff), count: count))
+        return UnsafeRawBufferPointer(start: text + Int(first.position & 0xffff_ffff), count: Int(last.end - first.position))
     }
 
     /// Bytes of lines that lie next to each other.

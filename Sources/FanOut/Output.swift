@@ -26,14 +26,11 @@ struct Output {
     /// Where the subscriber's walk of the log stands once all this is delivered.
     var region = FanOut.Region.live
     var reached: UInt64 = 0
-    /// The runs whose text `text` holds and nothing else; readers with the same interest share the gathering.
-    var gathered: [LineRun] = []
 
     mutating func begin() {
         text.removeAll(keepingCapacity: true)
         runs.removeAll(keepingCapacity: true)
         snapshots.removeAll(keepingCapacity: true)
-        gathered.removeAll(keepingCapacity: true)
         directedBytes = 0
         gapBytes = 0
         isDirect = false
@@ -41,9 +38,6 @@ struct Output {
 
     /// Gives back the room of an unusually large snapshot.
     mutating func shrink(to bytes: Int) {
-        if text.capacity > 4 * bytes {
-            text = []
-            gathered = []
-        }
+        if text.capacity > 4 * bytes { text = [] }
     }
 }

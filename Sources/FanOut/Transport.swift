@@ -87,4 +87,11 @@ public struct SubscriberStatistics: Hashable, Sendable {
     public var dropped: UInt64 = 0
 
     public init() {}
+
+    @inline(__always)
+    mutating func noteWrite(lines: Int, bytes: Int) {
+        self.lines &+= UInt64(truncatingIfNeeded: lines)
+        self.bytes &+= UInt64(truncatingIfNeeded: bytes)
+        writes &+= 1
+    }
 }
