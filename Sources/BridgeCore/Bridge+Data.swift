@@ -36,6 +36,7 @@ extension Bridge {
         .ticker, symbol: symbol, interval: nil, isSnapshot: message.isSnapshot, now: now),
       let feed = (trades ?? bbo).flatMap({ catalog.feed(of: $0) }) as? TickerFeed
     else { return }
+    feed.receivedWall = now.wall
     let spreadChanged = feed.take(item)
     for topic in feed.topics where topic.upstream == trades || topic.upstream == bbo {
       if becameLive && !topic.isLive || message.isSnapshot || !topic.isLive {
@@ -64,6 +65,7 @@ extension Bridge {
     } catch {
       return perform(session.topicFailed(id, TopicFault(error), now: now), now: now)
     }
+    feed.receivedWall = now.wall
     for topic in feed.topics {
       if message.isSnapshot || !topic.isLive {
         publishSnapshot(topic, now: now)
@@ -97,6 +99,7 @@ extension Bridge {
         if message.isSnapshot { (feed as? CandleFeed)?.reset() }
       }
       guard let feed else { continue }
+      feed.receivedWall = now.wall
       (feed as? TradeFeed)?.take(item)
       (feed as? CandleFeed)?.take(item, messageTime: message.timestamp)
       guard !message.isSnapshot else { continue }
@@ -134,6 +137,7 @@ extension Bridge {
         .instrument, symbol: UnsafeRawBufferPointer(start: nil, count: 0), interval: nil,
         isSnapshot: message.isSnapshot, now: now)
     else { return }
+    instruments.receivedWall = now.wall
     let changes = instruments.take(message.data, isSnapshot: message.isSnapshot)
     makeWantedInstrumentTopics(changes, now: now)
     for topic in instruments.topics {
@@ -197,7 +201,11 @@ extension Bridge {
   }
 
   /// Publishes the present state to every reader of the topic, and makes it live.
-  func publishSnapshot(_ topic: Topic, now: Moment) {
+  func publishSnapshot(_ topic: Topic, now: Moment) { publishSnapshot(topic, receivedWall: now.wall, now: now) }
+
+  /// - Parameter receivedWall: when the state was read from Kraken, which may have been before now.
+  func publishSnapshot(_ topic: Topic, receivedWall: Int64, now: Moment) {
+    receivedText.set(wall: receivedWall)
     line.removeAll()
     topic.feed.writeState(of: topic, into: &line)
     line.withUnsafeBytes { data in
@@ -214,7 +222,7 @@ extension Bridge {
       }
     }
     topic.lines &+= 1
-    topic.lastReceivedWall = now.wall
+    topic.lastReceivedWall = receivedWall
     topic.isLive = true
     topic.stale = nil
     answerHeld(topic, now: now)

@@ -39,6 +39,8 @@ extension Bridge {
     }
     let topic = makeTopic(key, feed: feed(for: key))
     attachUpstream(topic, now: now)
+    // A view of what is carried already begins with a snapshot in the log, so that its next line has a `prev`.
+    if topic.isLive { publishSnapshot(topic, receivedWall: topic.feed.receivedWall, now: now) }
     if let wildcardReaders = wildcardReaders(of: key) {
       for id in wildcardReaders { _ = fanOut.subscribe(id, to: topic.id, start: .snapshotOwed) }
     }

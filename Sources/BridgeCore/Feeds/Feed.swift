@@ -23,6 +23,8 @@ class Feed {
   var topics: [Topic] = []
   /// Kraken's timestamp of the newest data, as JSON text with its quotes; empty when there is none.
   var time: [UInt8] = []
+  /// When the newest data was read, wall clock in nanoseconds.
+  var receivedWall: Int64 = 0
 
   init(_ key: FeedKey) { self.key = key }
 
@@ -32,8 +34,8 @@ class Feed {
   }
 
   func setTime(_ value: JSONValue?) {
-    guard let value, value.kind == .string else { return }
     time.removeAll(keepingCapacity: true)
+    guard let value, value.kind == .string else { return }
     time.append(contentsOf: value.text)
   }
 }
