@@ -11,7 +11,8 @@ struct ScaledDecimal {
         self.decimals = decimals
     }
 
-    /// The everyday form, quickly: at most 18 bytes of digits with perhaps a point. Nil for everything else, right or wrong.
+    /// The everyday form, quickly: at most 18 bytes, digits and perhaps a point. Nil for everything else, right or
+    /// wrong.
     @inline(__always)
     init?(plain text: UnsafeRawBufferPointer) {
         guard text.count - 1 < 18, let last = text.last, last != UInt8(ascii: "."), !text.hasLeadingZero else {
@@ -39,7 +40,6 @@ struct DecimalText {
     private(set) var pointIndex: Int
     /// Of the `e` part; 0 without one.
     private(set) var exponent = 0
-    private(set) var hasExponent = false
     private(set) var isZero = true
 
     /// Beyond this nobody means a price; refusing it keeps arithmetic on exponents exact.
@@ -50,6 +50,7 @@ struct DecimalText {
         digits = text
         pointIndex = text.count
         var digitCount = 0
+        var hasExponent = false
         var index = 0
         scan: while index < text.count {
             let byte = text[index]

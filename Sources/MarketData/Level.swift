@@ -1,13 +1,13 @@
 // One price level of a book: 64 bytes, one cache line.
 //
 // It carries the two literals exactly as received, because they are what readers get and what the
-// checksum is made of, next to an integer for ordering. The literals sit one behind the other at
-// the start of the value, so that a pointer to a level is a pointer to its text.
+// checksum is made of, next to an integer for ordering.
 
 struct Level: Rung {
     /// Room for price and quantity together; Kraken's longest are about 30.
     static let textBytesMax = 48
 
+    /// The price, and the quantity right behind it.
     private var text: InlineArray<6, UInt64> = .init(repeating: 0)
     /// Position in the book: the greater the better. The scaled price of a bid, its negative for an ask.
     var rank: Int64 = 0
@@ -19,10 +19,13 @@ struct Level: Rung {
 
     init() {}
 
-    /// Nil when the literals are too long to keep.
+    /// Nil when the literals are too long to keep: each has to make a `NumberText`, and both have to fit together.
     @inline(__always)
     init?(price: UnsafeRawBufferPointer, qty: UnsafeRawBufferPointer, rank: Int64) {
-        guard price.count + qty.count <= Self.textBytesMax, price.count > 0, qty.count > 0 else { return nil }
+        let lengths = 1...NumberText.byteCountMax
+        guard lengths.contains(price.count), lengths.contains(qty.count),
+            price.count + qty.count <= Self.textBytesMax
+        else { return nil }
         self.rank = rank
         priceLength = UInt8(truncatingIfNeeded: price.count)
         qtyLength = UInt8(truncatingIfNeeded: qty.count)

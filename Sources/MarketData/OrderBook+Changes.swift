@@ -38,7 +38,8 @@ struct BookView: Sendable {
 }
 
 extension OrderBook {
-    /// The depths for which changes are wanted; each at most `depth`. Takes effect with the next message.
+    /// The depths for which changes are wanted; each at most `depth`. To be called between messages: it forgets what
+    /// the last update changed, and counts from the next one.
     public mutating func setViews(_ depths: [Int]) {
         precondition(depths.allSatisfy { $0 > 0 && $0 <= depth })
         views = Set(depths).sorted().map(BookView.init)

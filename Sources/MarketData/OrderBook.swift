@@ -118,7 +118,7 @@ public struct OrderBook: Sendable {
 
     public func count(_ side: BookSide) -> Int { ladder(side).count }
 
-    /// The best price and its quantity, as received; `body` is not called on an empty side.
+    /// The best price and its quantity, as received; nil on an empty side.
     public func best(_ side: BookSide) -> (price: NumberText, qty: NumberText)? {
         let ladder = ladder(side)
         guard ladder.count > 0 else { return nil }

@@ -47,8 +47,8 @@ public struct OrderQueueBook: Sendable {
         phase = phase == .verified ? .update : .unusable
     }
 
-    /// `add`, an order of a snapshot, or `modify`. At the same price the order keeps its place in the queue; a new order,
-    /// and one that moves to another price, go to the back. Quantity zero removes it.
+    /// `add`, an order of a snapshot, or `modify`. At the same price the order keeps its place in the queue; a new
+    /// order, and one that moves to another price, go to the back. Quantity zero removes it.
     /// - Parameter timestamp: kept as sent for whoever asks for the whole book later; empty when there is none.
     public mutating func set(
         _ side: BookSide, orderID: UnsafeRawBufferPointer, price: UnsafeRawBufferPointer,

@@ -99,7 +99,8 @@ extension UnsafeRawBufferPointer {
             (#""\u0041\u00e9\u20AC\ud83D\uDe00\u0000""#, "A\u{E9}\u{20AC}\u{1F600}\u{0}"),
             ("\"\u{E9}\u{1F600}\"", "\u{E9}\u{1F600}"),
             (#""\uFFFF\ud7ff\ue000\udbff\udfff""#, "\u{FFFF}\u{D7FF}\u{E000}\u{10FFFF}"), (#""\\u0041""#, "\\u0041"),
-            (#""mixed é \u00e9 日本""#, "mixed é é 日本"), (#""\u007f\u0080\u07ff\u0800""#, "\u{7F}\u{80}\u{7FF}\u{800}"),
+            (#""mixed é \u00e9 日本""#, "mixed é é 日本"),
+            (#""\u007f\u0080\u07ff\u0800""#, "\u{7F}\u{80}\u{7FF}\u{800}"),
         ]
         for (text, expected) in cases {
             try withJSON(text) { value in

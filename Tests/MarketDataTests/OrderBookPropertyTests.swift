@@ -78,8 +78,8 @@ import Testing
 
     @Test(arguments: [(10, [1, 3, 10]), (25, [10, 25]), (100, [10, 25, 100]), (1000, [10, 100, 500, 1000])])
     func randomUpdates(_ depth: Int, _ views: [Int]) throws {
-        for seed in UInt64(1)...(depth > 100 ? 2 : 8) {
-            try run(depth: depth, views: views, seed: seed, messages: depth > 100 ? 40 : 250)
+        for seed in UInt64(1)...(depth > 100 ? 2 : 5) {
+            try run(depth: depth, views: views, seed: seed, messages: depth > 100 ? 30 : 200)
         }
     }
 

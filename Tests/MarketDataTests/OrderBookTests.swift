@@ -204,8 +204,11 @@ import Testing
         // Together longer than a level holds.
         var book = OrderBook(depth: 10)
         book.beginSnapshot()
-        let long = String(repeating: "1", count: 48)
-        #expect(fault { () throws(BookFault) in try book.set(.asks, "1", long) } == .malformedNumber)
+        let long = String(repeating: "1", count: 31)
+        try book.set(.asks, "12345678901234567", long)
+        #expect(fault { () throws(BookFault) in try book.set(.asks, "123456789012345678", long) } == .malformedNumber)
+        book.beginSnapshot()
+        #expect(fault { () throws(BookFault) in try book.set(.asks, "1", long + "1") } == .malformedNumber)
     }
 
     /// A quantity whose written-out form would not end is refused when it would count.
