@@ -94,6 +94,7 @@ extension KrakenSession {
       connection.wasAcknowledged = true
       ledger[id].isAcknowledged = true
       ledger[id].isAskedAlone = false
+      if case .alreadySubscribed = verdict { ledger[id].wasHeldAlready = true } else { ledger[id].wasHeldAlready = false }
       if stage == .asked {
         ledger.move(id, to: .confirmed, now: now)
         let due = now + firstDataDeadline(ledger[id])
@@ -166,6 +167,12 @@ extension KrakenSession {
     ledger[id].lastRefusal = text
     ledger[id].isAskedAlone = false
     ledger[id].hold = .init(reason: .refused(text), until: now + configuration.refusedPause.nanoseconds)
-    ledger.move(id, to: .absent, now: now)
+    if ledger[id].stage == .live {
+      // Data came and then a refusal: whatever Kraken has of it is to go.
+      ledger[id].isWorthless = true
+      ledger.isUnsettled = true
+    } else {
+      ledger.move(id, to: .absent, now: now)
+    }
   }
 }

@@ -80,19 +80,17 @@ extension KrakenSession {
     return nil
   }
 
-  /// A subscribe has got no answer in time.
+  /// A subscribe has got no answer in time. After some more tries the topic is left, because Kraken may have it.
   private mutating func unanswered(_ id: Int, now: Int64, _ actions: inout [SessionAction]) -> String? {
-    guard ledger[id].isWanted, ledger[id].requests >= configuration.asksMax else {
-      ledger[id].answerDue = nil
-      ledger.isUnsettled = true
-      return nil
-    }
+    ledger[id].answerDue = nil
+    ledger.isUnsettled = true
+    guard ledger[id].isWanted, !ledger[id].isWorthless, ledger[id].requests >= configuration.asksMax else { return nil }
     guard connection.wasAcknowledged else { return "no subscription is acknowledged" }
     let topic = ledger[id].topic
     actions.append(.stale([UpstreamTopicID(id)], .silent))
     actions.append(.log(SessionLogEvent(.unanswered, "\(topic): subscribing gets no answer", topic: UpstreamTopicID(id))))
     recordFailure(id, now: now, &actions)
-    ledger.move(id, to: .absent, now: now)
+    ledger[id].isWorthless = true
     return nil
   }
 
@@ -109,6 +107,8 @@ extension KrakenSession {
     actions.append(
       .log(SessionLogEvent(.silent, "\(topic): subscribed, but no data", topic: UpstreamTopicID(id), count: missed)))
     guard missed > 1 else { return nil }
+    // It was left, and still Kraken has it, or another depth: an unsubscribe got lost, and nobody knows which.
+    if ledger[id].wasHeldAlready { return "Kraken holds a subscription that is not ours" }
     if !connection.wasLive, missed == 2 || !topic.channel.itemsStandAlone { return "no topic gets data" }
     guard !topic.channel.itemsStandAlone else { return nil }
     actions.append(.stale([UpstreamTopicID(id)], .silent))

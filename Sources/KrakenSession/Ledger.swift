@@ -79,8 +79,10 @@ struct Ledger: Sendable {
       entries[id].startEpisode()
       entries[id].isAcknowledged = false
       entries[id].isWorthless = false
-      // A hold may be waiting, and another depth of the symbol may have waited for this.
-      noteDeadline(entries[id].hold?.until ?? .max)
+      if let hold = entries[id].hold {
+        if hold.until <= now { entries[id].hold = nil } else { noteDeadline(hold.until) }
+      }
+      // Another depth of the symbol may have waited for this.
       isUnsettled = true
       if !entries[id].isWanted { remove(id) }
     case .leaving:

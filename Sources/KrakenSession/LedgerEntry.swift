@@ -60,6 +60,8 @@ struct LedgerEntry: Sendable {
   /// Requests sent in this episode.
   var requests = 0
   var isAcknowledged = false
+  /// Acknowledged with "Already subscribed".
+  var wasHeldAlready = false
   /// What the subscription delivers is of no use any more: it has to be left, and asked for again if wanted.
   var isWorthless = false
   /// A request for several symbols was refused without a culprit: ask for this one alone.
@@ -103,7 +105,7 @@ struct LedgerEntry: Sendable {
       return .ask
     case .asked:
       guard answerDue == nil else { return .nothing }
-      return isWanted ? .ask : .leave
+      return isWanted && !isWorthless ? .ask : .leave
     case .confirmed, .live:
       return isWanted && !isWorthless ? .nothing : .leave
     case .leaving:
