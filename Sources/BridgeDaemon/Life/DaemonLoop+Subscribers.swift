@@ -49,7 +49,7 @@ extension DaemonLoop: SubscriberOwner {
     // False when the bridge closed it: then it has forgotten this reader already.
     guard sockets.remove(id) else { return }
     guard !isEndingTurn else { return left.append(id) }
-    bridge.subscriberGone(id, now: SystemClock.now)
+    departed.append(id)
     scheduleTurn()
   }
 }

@@ -31,7 +31,11 @@ final class DaemonLoop {
   var logger: Logger
   var repetition = Repetition()
   let stateFile: StateFile
-  var sockets: SubscriberSockets
+  /// Set once, at the end of `init`, because it asks this object for turns.
+  private(set) var sockets: SubscriberSockets
+  /// Readers whose connections ended. The bridge hears of them at the next turn: the news may come while it is
+  /// writing to them.
+  var departed: [SubscriberID] = []
   var upstreams: [UpstreamName: UpstreamTransport] = [:]
   var tls: NIOSSLContext?
   var watchdog: Watchdog?
