@@ -23,17 +23,26 @@ extension Bridge {
     }
   }
 
-  private func symbol(of item: JSONValue) -> UnsafeRawBufferPointer? {
+  /// Calls `body` with the item's symbol, escapes resolved; nil when it has none.
+  @inline(__always)
+  private func withSymbol<R>(of item: JSONValue, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
     guard let symbol = item["symbol"], symbol.kind == .string else { return nil }
-    return symbol.contents
+    guard symbol.hasEscapes else { return body(symbol.contents) }
+    guard var text = symbol.string else { return nil }
+    return text.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+  }
+
+  @inline(__always)
+  private func admit(_ item: JSONValue, _ message: KrakenData, interval: Int? = nil, now: Moment) -> Admission? {
+    withSymbol(of: item) {
+      session.admit(message.channel, symbol: $0, interval: interval, isSnapshot: message.isSnapshot, now: now)
+    }
   }
 
   // MARK: Ticker and spread
 
   private func takeTicker(_ item: JSONValue, _ message: KrakenData, now: Moment) {
-    guard let symbol = symbol(of: item),
-      case .acceptTicker(let trades, let bbo, let becameLive) = session.admit(
-        .ticker, symbol: symbol, interval: nil, isSnapshot: message.isSnapshot, now: now),
+    guard case .acceptTicker(let trades, let bbo, let becameLive)? = admit(item, message, now: now),
       let feed = (trades ?? bbo).flatMap({ catalog.feed(of: $0) }) as? TickerFeed
     else { return }
     feed.receivedWall = now.wall
@@ -55,9 +64,7 @@ extension Bridge {
   // MARK: Book
 
   private func takeBook(_ item: JSONValue, _ message: KrakenData, now: Moment) {
-    guard let symbol = symbol(of: item),
-      case .accept(let id, _) = session.admit(
-        .book, symbol: symbol, interval: nil, isSnapshot: message.isSnapshot, now: now),
+    guard case .accept(let id, _)? = admit(item, message, now: now),
       let feed = catalog.feed(of: id) as? BookFeed
     else { return }
     do throws(BookFault) {
@@ -85,15 +92,15 @@ extension Bridge {
 
   /// Each item is a line of its own; a snapshot's items are one line for each pair they belong to.
   private func takeSeries(_ message: KrakenData, now: Moment) {
-    var current: (symbol: UnsafeRawBufferPointer, interval: Int64?)?
+    var current: (symbol: JSONValue, interval: Int64?)?
     var feed: Feed?
     for item in message.items {
-      guard let symbol = symbol(of: item) else { continue }
+      guard let symbol = item["symbol"], symbol.kind == .string else { continue }
       let interval = message.channel == .ohlc ? item["interval"]?.int64 : nil
-      let continues = current.map { $0.interval == interval && $0.symbol.elementsEqual(symbol) } ?? false
+      let continues = current.map { $0.interval == interval && $0.symbol.text.elementsEqual(symbol.text) } ?? false
       if !message.isSnapshot || !continues {
         if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
-        feed = admitSeries(message, symbol: symbol, interval: interval, now: now)
+        feed = admitSeries(item, message, interval: interval, now: now)
         current = (symbol, interval)
         if message.isSnapshot { (feed as? TradeFeed)?.reset() }
         if message.isSnapshot { (feed as? CandleFeed)?.reset() }
@@ -114,13 +121,8 @@ extension Bridge {
     if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
   }
 
-  private func admitSeries(
-    _ message: KrakenData, symbol: UnsafeRawBufferPointer, interval: Int64?, now: Moment
-  ) -> Feed? {
-    guard
-      case .accept(let id, _) = session.admit(
-        message.channel, symbol: symbol, interval: interval.flatMap { Int(exactly: $0) },
-        isSnapshot: message.isSnapshot, now: now)
+  private func admitSeries(_ item: JSONValue, _ message: KrakenData, interval: Int64?, now: Moment) -> Feed? {
+    guard case .accept(let id, _)? = admit(item, message, interval: interval.flatMap { Int(exactly: $0) }, now: now)
     else { return nil }
     return catalog.feed(of: id)
   }
@@ -158,14 +160,22 @@ extension Bridge {
   private func pairChanged(_ symbol: String, now: Moment) {
     guard let record = instruments.pairs[symbol] else { return }
     (catalog.feed(FeedKey(channel: .book, symbol: symbol)) as? BookFeed)?.setPrecision(record.precision)
+    let delisted = Staleness(reason: StaleReason.refused.rawValue, error: "\(symbol) is delisted")
     if record.status == "delisted" {
+      delistedPairs.insert(symbol)
       let live = catalog.sorted.filter {
         $0.key.name == symbol && $0.key.channel != .instrument && $0.stale?.reason != StaleReason.refused.rawValue
       }
       guard !live.isEmpty else { return }
-      markStale(live, Staleness(reason: StaleReason.refused.rawValue, error: "\(symbol) is delisted"), now: now)
+      markStale(live, delisted, now: now)
     } else {
       session.retryRefused(symbol: symbol, now: now)
+      guard delistedPairs.remove(symbol) != nil else { return }
+      for topic in catalog.sorted where topic.key.name == symbol && topic.stale == delisted {
+        // Kraken still has the subscription, or never told; a fresh one brings the snapshot that makes it live.
+        topic.stale = nil
+        if let upstream = topic.upstream { session.resubscribe(upstream, now: now) }
+      }
     }
   }
 

@@ -202,8 +202,9 @@ extension Bridge {
     guard !connection.followsEverything, !connection.wildcards.contains(topics) else {
       throw RequestFault(.alreadySubscribed, "Already subscribed")
     }
-    connection.wildcards.append(topics)
+    // Topics made now are followed below as the request says, not as those that are made later.
     if topics.channel == .instrument { makeInstrumentTopics(now: now) }
+    connection.wildcards.append(topics)
     answerAll(connection.id, topics, head, snapshot: options.snapshot, now: now)
     var expired = false
     for topic in catalog.sorted where topics.covers(topic.key) && !connection.explicit(topic) {

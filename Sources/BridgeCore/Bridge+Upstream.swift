@@ -53,6 +53,7 @@ extension Bridge {
       case .send(let text): actions.append(.send(.public, text))
       case .upstreamChanged(let change): upstreamChanged(change, now: now)
       case .allStale(let reason): everythingStale(Staleness(reason: reason.rawValue), now: now)
+      case .stale(_, .refused): break  // `refused` follows and says why
       case .stale(let ids, let reason): topicsStale(ids, Staleness(reason: reason.rawValue), now: now)
       case .confirmed(let id):
         for topic in catalog.topics(of: id) { answerHeld(topic, now: now) }

@@ -48,6 +48,7 @@ public final class Bridge {
   var reloadRequests: [SubscriberID: [AnswerHead]] = [:]
   /// Connections that follow every instrument.
   var wideInstrumentReaders = 0
+  var delistedPairs: Set<String> = []
   var departures = RecentDepartures()
   var rates: LineRates
   let startedAt: Moment
@@ -63,6 +64,8 @@ public final class Bridge {
     budget = configuration.budget
     var log = FanOutConfiguration()
     log.ringBytes = configuration.limits.ringBytes
+    log.lineBytesMax = configuration.limits.lineBytesMax
+    log.writeBytesMax = configuration.limits.writeBytesMax
     firstSeq = Self.firstSeq(floor: configuration.seqFloor, wall: now.wall)
     fanOut = FanOut(configuration: log, firstSeq: firstSeq)
     rates = LineRates(now: now)

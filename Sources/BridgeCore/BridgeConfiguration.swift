@@ -98,6 +98,10 @@ public struct PinnedSubscription: Sendable, Hashable {
 /// Limits on what subscribers can make the bridge hold; see README for each default's reason.
 public struct BridgeLimits: Sendable, Equatable {
   public var ringBytes = 32 << 20
+  /// Longest line of the log, with its LF; the ring holds two of them at least.
+  public var lineBytesMax = 4 << 20
+  /// Most bytes in one write when lines have to be gathered.
+  public var writeBytesMax = 256 << 10
   public var connections = 16384
   public var connectionsPerUID = 16384
   public var subscriptionsPerConnection = 10000
