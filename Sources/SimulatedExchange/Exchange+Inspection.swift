@@ -47,12 +47,12 @@ extension Exchange {
     index(of: id).map { connections[$0].topics.keys.map { describe($0) }.sorted() } ?? []
   }
 
-  /// The whole true book, best first; nil for an unknown symbol.
-  public func book(of symbol: String) -> (bids: [LevelText], asks: [LevelText])? {
+  /// The true book, best first, whole unless a depth is given; nil for an unknown symbol.
+  public func book(of symbol: String, depth: Int = .max) -> (bids: [LevelText], asks: [LevelText])? {
     marketIndex[symbol.uppercased()].map { index in
       let market = markets[index]
       func texts(_ side: BookSide) -> [LevelText] {
-        side.top(.max).map {
+        side.top(depth).map {
           LevelText(price: market.priceText($0.price), quantity: market.quantityText($0.quantity))
         }
       }

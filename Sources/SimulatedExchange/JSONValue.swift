@@ -81,11 +81,11 @@ private struct JSONReader {
   }
 
   mutating func skipSpace() {
-    while position < text.count, [0x20, 0x09, 0x0A, 0x0D].contains(text[position]) { position += 1 }
+    while peek == 0x20 || peek == 0x0A || peek == 0x0D || peek == 0x09 { position += 1 }
   }
 
-  mutating func take(_ byte: Character) -> Bool {
-    guard position < text.count, text[position] == byte.asciiValue else { return false }
+  mutating func take(_ character: Unicode.Scalar) -> Bool {
+    guard position < text.count, text[position] == UInt8(ascii: character) else { return false }
     position += 1
     return true
   }
@@ -155,7 +155,7 @@ private struct JSONReader {
 
   mutating func digits() -> Bool {
     let start = position
-    while (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(peek) { position += 1 }
+    while peek >= UInt8(ascii: "0"), peek <= UInt8(ascii: "9") { position += 1 }
     return position > start
   }
 
