@@ -94,7 +94,11 @@ extension KrakenSession {
       connection.wasAcknowledged = true
       ledger[id].isAcknowledged = true
       ledger[id].isAskedAlone = false
-      if case .alreadySubscribed = verdict { ledger[id].wasHeldAlready = true } else { ledger[id].wasHeldAlready = false }
+      if case .alreadySubscribed = verdict {
+        ledger[id].wasHeldAlready = true
+      } else {
+        ledger[id].wasHeldAlready = false
+      }
       if stage == .asked {
         ledger.move(id, to: .confirmed, now: now)
         let due = now + firstDataDeadline(ledger[id])

@@ -88,7 +88,8 @@ extension KrakenSession {
     guard connection.wasAcknowledged else { return "no subscription is acknowledged" }
     let topic = ledger[id].topic
     actions.append(.stale([UpstreamTopicID(id)], .silent))
-    actions.append(.log(SessionLogEvent(.unanswered, "\(topic): subscribing gets no answer", topic: UpstreamTopicID(id))))
+    actions.append(
+      .log(SessionLogEvent(.unanswered, "\(topic): subscribing gets no answer", topic: UpstreamTopicID(id))))
     recordFailure(id, now: now, &actions)
     ledger[id].isWorthless = true
     return nil

@@ -105,7 +105,8 @@ extension KrakenSession {
     case .quarantine(let pause, let isNew):
       ledger[id].hold = .init(reason: .quarantined, until: now + pause.nanoseconds)
       guard isNew else { return }
-      let text = "\(ledger[id].topic): failed \(ledger[id].faults.count) times, tried again every \(pause.components.seconds) s"
+      let text =
+        "\(ledger[id].topic): failed \(ledger[id].faults.count) times, tried again every \(pause.components.seconds) s"
       actions.append(.log(SessionLogEvent(.quarantined, text, topic: UpstreamTopicID(id))))
     }
   }

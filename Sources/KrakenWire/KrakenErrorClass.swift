@@ -24,7 +24,9 @@ public enum KrakenErrorClass: Sendable, Hashable {
       self = .slowDown
     } else if says("Invalid session") || says("Invalid token") {
       self = .renewToken
-    } else if says("EService:") || says("EGeneral:Internal") || says("Temporary lockout") || says("Market data unavailable") {
+    } else if says("EService:") || says("EGeneral:Internal") || says("Temporary lockout")
+      || says("Market data unavailable")
+    {
       self = .retryLater
     } else {
       self = .giveUp

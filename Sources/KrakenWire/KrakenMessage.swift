@@ -60,7 +60,9 @@ public enum KrakenMessage {
       guard let item = items.next() else { return .unintelligible("status without an item") }
       return .status(item)
     }
-    guard data.kind == .array || data.kind == .object else { return .unintelligible("data is neither array nor object") }
+    guard data.kind == .array || data.kind == .object else {
+      return .unintelligible("data is neither array nor object")
+    }
     guard let type else { return .unintelligible("no type") }
     let isSnapshot = type.equals("snapshot")
     guard isSnapshot || type.equals("update") else { return .unintelligible("type is neither snapshot nor update") }

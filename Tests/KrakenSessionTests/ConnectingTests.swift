@@ -39,7 +39,9 @@ import Testing
     #expect(status.connectedSince == talk.now.monotonic)
   }
 
-  @Test(arguments: [#"{"channel":"heartbeat"}"#, #"{"channel":"book","type":"update","data":[{"symbol":"A/B"}]}"#, "{}"])
+  @Test(arguments: [
+    #"{"channel":"heartbeat"}"#, #"{"channel":"book","type":"update","data":[{"symbol":"A/B"}]}"#, "{}",
+  ])
   func anyFirstMessageWillDo(text: String) {
     talk.session.start(now: talk.now)
     _ = talk.settle() + talk.opened()
@@ -101,9 +103,11 @@ import Testing
     _ = talk.connect()
     _ = talk.pass(.seconds(6))
     let actions = talk.closed(1001, "going away")
-    #expect(actions.changes == [
-      UpstreamChange(state: .offline, reason: "closed by the server with code 1001: going away", attempt: 0, retryIn: .zero)
-    ])
+    #expect(
+      actions.changes == [
+        UpstreamChange(
+          state: .offline, reason: "closed by the server with code 1001: going away", attempt: 0, retryIn: .zero)
+      ])
     #expect(talk.settle().opens == 1)
   }
 
@@ -281,9 +285,10 @@ import Testing
     _ = talk.failed(.timeout)
     let actions = talk.pass(.seconds(5))
     #expect(actions.opens == 0)
-    #expect(actions.changes == [
-      UpstreamChange(state: .offline, reason: "too many connection attempts", attempt: 2, retryIn: .seconds(594))
-    ])
+    #expect(
+      actions.changes == [
+        UpstreamChange(state: .offline, reason: "too many connection attempts", attempt: 2, retryIn: .seconds(594))
+      ])
     #expect(actions.logs(.budgetExhausted).count == 1)
     #expect(talk.pass(.seconds(593)).opens == 0)
     #expect(talk.pass(.seconds(1)).opens == 1)
@@ -319,7 +324,9 @@ import Testing
         }
       }
       now.monotonic = max(now.monotonic + 1, sessions.compactMap(\.nextDeadline).min()!)
-      if Int.random(in: 0..<10, using: &generator) == 0 { now.wall += Int64.random(in: -3_600...3_600, using: &generator) * 1_000_000_000 }
+      if Int.random(in: 0..<10, using: &generator) == 0 {
+        now.wall += Int64.random(in: -3_600...3_600, using: &generator) * 1_000_000_000
+      }
     }
     #expect(attempts.count > 100)
     for (index, time) in attempts.enumerated() where index >= 100 {

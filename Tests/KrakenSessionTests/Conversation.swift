@@ -210,7 +210,9 @@ extension [SessionAction] {
   func logs(_ kind: SessionLogEvent.Kind) -> [SessionLogEvent] { logs.filter { $0.kind == kind } }
   var confirmed: [UpstreamTopicID] { compactMap { if case .confirmed(let id) = $0 { id } else { nil } } }
   var refused: [UpstreamTopicID] { compactMap { if case .refused(let id, _) = $0 { id } else { nil } } }
-  var stale: [UpstreamTopicID] { flatMap { action -> [UpstreamTopicID] in if case .stale(let ids, _) = action { ids } else { [] } } }
+  var stale: [UpstreamTopicID] {
+    flatMap { action -> [UpstreamTopicID] in if case .stale(let ids, _) = action { ids } else { [] } }
+  }
 }
 
 // MARK: - Kraken's side

@@ -49,7 +49,8 @@ private let deep = UpstreamTopic.book("BTC/USD", depth: 100)
   @Test func aSnapshotOfManyItemsMakesItsTopicLiveOnce() {
     let id = talk.want(.trade("BTC/USD"))
     _ = talk.connect()
-    _ = talk.say(#"{"channel":"trade","type":"snapshot","data":[{"symbol":"BTC/USD"},{"symbol":"BTC/USD"},{"symbol":"ETH/USD"}]}"#)
+    _ = talk.say(
+      #"{"channel":"trade","type":"snapshot","data":[{"symbol":"BTC/USD"},{"symbol":"BTC/USD"},{"symbol":"ETH/USD"}]}"#)
     #expect(talk.admissions == [.accept(id, becameLive: true), .accept(id, becameLive: false), .discard])
   }
 

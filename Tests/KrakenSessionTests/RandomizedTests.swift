@@ -42,7 +42,8 @@ private struct HonestKraken {
     for (topic, symbol) in zip(request.topics, request.symbolsOrNone) {
       if request.method == "unsubscribe" {
         let wasHeld = held.remove(topic) != nil
-        messages.append(wasHeld ? Kraken.granted(request, symbol) : Kraken.refused(request, symbol, "Subscription Not Found"))
+        messages.append(
+          wasHeld ? Kraken.granted(request, symbol) : Kraken.refused(request, symbol, "Subscription Not Found"))
         continue
       }
       let isTaken = held.contains { other in
@@ -77,8 +78,13 @@ private struct World: ~Copyable {
   var opened = 0
 
   static let topics: [UpstreamTopic] =
-    [.instrument, .ticker("BTC/USD", .trades), .ticker("BTC/USD", .bbo), .ohlc("BTC/USD", interval: 1), .ohlc("BTC/USD", interval: 5)]
-    + ["BTC/USD", "ETH/USD", "SOL/USD"].flatMap { [UpstreamTopic.trade($0), .book($0, depth: 10), .book($0, depth: 100)] }
+    [
+      .instrument, .ticker("BTC/USD", .trades), .ticker("BTC/USD", .bbo), .ohlc("BTC/USD", interval: 1),
+      .ohlc("BTC/USD", interval: 5),
+    ]
+    + ["BTC/USD", "ETH/USD", "SOL/USD"].flatMap {
+      [UpstreamTopic.trade($0), .book($0, depth: 10), .book($0, depth: 100)]
+    }
 
   init(seed: UInt64) {
     var configuration = SessionConfiguration()
@@ -101,7 +107,9 @@ private struct World: ~Copyable {
       if faults, chance(1), chance(30) { isSilent.toggle() }
       if session.phase == .open, !isSilent, now.monotonic % 1_000_000_000 == 0 {
         hear(#"{"channel":"heartbeat"}"#)
-        if let topic = kraken.held.sorted(by: { "\($0)" < "\($1)" }).randomElement(using: &generator) { hear(Kraken.update(topic)) }
+        if let topic = kraken.held.sorted(by: { "\($0)" < "\($1)" }).randomElement(using: &generator) {
+          hear(Kraken.update(topic))
+        }
       }
       now = now.advanced(by: .milliseconds(100))
     }
@@ -123,7 +131,9 @@ private struct World: ~Copyable {
     if let at = transportAnswersAt, at <= now.monotonic {
       transportAnswersAt = nil
       if faults, chance(40) {
-        let failures: [TransportFailure] = [.timeout, .connect("refused"), .tls("alert"), .httpStatus(503), .httpStatus(429), .httpStatus(403)]
+        let failures: [TransportFailure] = [
+          .timeout, .connect("refused"), .tls("alert"), .httpStatus(503), .httpStatus(429), .httpStatus(403),
+        ]
         carryOut(session.transportFailed(failures.randomElement(using: &generator)!, now: now), faults)
       } else {
         opened += 1

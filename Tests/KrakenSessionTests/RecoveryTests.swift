@@ -209,7 +209,10 @@ private let eth = UpstreamTopic.book("ETH/USD", depth: 10)
   }
 
   @Test func theSecondReconnectResubscribesToo() {
-    let topics = (0..<30).map { UpstreamTopic.book("S\($0)/USD", depth: 10) } + [.ohlc("S1/USD", interval: 1), .ohlc("S1/USD", interval: 5)]
+    let topics =
+      (0..<30).map { UpstreamTopic.book("S\($0)/USD", depth: 10) } + [
+        .ohlc("S1/USD", interval: 1), .ohlc("S1/USD", interval: 5),
+      ]
     for topic in topics { _ = talk.want(topic) }
     _ = talk.grant(talk.connect())
     for round in 1...4 {
@@ -276,7 +279,9 @@ private let eth = UpstreamTopic.book("ETH/USD", depth: 10)
     let paused = talk.live(eth)
     for _ in 0..<4 {
       _ = talk.fail(paused, .checksum)
-      for _ in 0..<60 where talk.state(paused) != .live { _ = talk.grant(talk.settle() + talk.pass(.milliseconds(200))) }
+      for _ in 0..<60 where talk.state(paused) != .live {
+        _ = talk.grant(talk.settle() + talk.pass(.milliseconds(200)))
+      }
     }
     _ = talk.fail(paused, .checksum)
     _ = talk.grant(talk.settle())

@@ -94,8 +94,10 @@ extension Box<AttemptBudget> {
   }
 
   @Test func damageIsPassedOver() {
-    let text = "\u{FEFF}???\n\n\(at(-10).wall)\nnonsense\n-5\n99999999999999999999999999\n\(at(-5).wall)x\n\(at(-1).wall)\r\n\(at(-601).wall)\n"
-    let restored = AttemptBudget(decoding: Array(text.utf8) + [0xFF, 0x00], limit: 9, window: .seconds(600), now: start)
+    let text =
+      "\u{FEFF}???\n\n\(at(-10).wall)\nnonsense\n-5\n99999999999999999999999999\n\(at(-5).wall)x\n\(at(-1).wall)\r\n\(at(-601).wall)\n"
+    let restored = AttemptBudget(
+      decoding: Array(text.utf8) + [0xFF, 0x00], limit: 9, window: .seconds(600), now: start)
     #expect(restored.attemptsLeft(now: start) == 7)
     let empty = AttemptBudget(decoding: [], limit: 9, now: start)
     #expect(empty.attemptsLeft(now: start) == 9)
@@ -111,7 +113,9 @@ extension Box<AttemptBudget> {
   @Test func encodingIsReadable() {
     let budget = Box(AttemptBudget())
     _ = budget.spend(now: start)
-    #expect(String(decoding: budget.value.encoded(now: at(5)), as: UTF8.self) == "kraken-bridge attempts 1\n1790000000000000000\n")
+    #expect(
+      String(decoding: budget.value.encoded(now: at(5)), as: UTF8.self)
+        == "kraken-bridge attempts 1\n1790000000000000000\n")
     #expect(String(decoding: budget.value.encoded(now: at(600)), as: UTF8.self) == "kraken-bridge attempts 1\n")
   }
 }

@@ -38,8 +38,16 @@ import Testing
 
 struct StateSpace {
   enum Event: Hashable {
-    case want(Int), unwant(Int), fail(Int), resubscribe(Int)
-    case granted(Int), already(Int), notFound(Int), giveUp(Int), slowDown(Int), retryLater(Int)
+    case want(Int)
+    case unwant(Int)
+    case fail(Int)
+    case resubscribe(Int)
+    case granted(Int)
+    case already(Int)
+    case notFound(Int)
+    case giveUp(Int)
+    case slowDown(Int)
+    case retryLater(Int)
     case snapshot, update, settle, waitForDeadline, close, open
   }
 
@@ -63,7 +71,9 @@ struct StateSpace {
   struct Violation: Error, CustomStringConvertible {
     var what: String
     var trail: [Event]
-    var description: String { "\(what) after \(trail.map { "\($0)".split(separator: ".").last! }.joined(separator: ", "))" }
+    var description: String {
+      "\(what) after \(trail.map { "\($0)".split(separator: ".").last! }.joined(separator: ", "))"
+    }
   }
 
   private func demand(_ condition: Bool, _ what: @autoclosure () -> String, _ node: Node) throws {
@@ -98,7 +108,10 @@ struct StateSpace {
     events += [.snapshot, .update, .settle, .waitForDeadline, .close, .open]
     var answers: [String: KrakenAnswer] = [:]
     var parser = JSONParser()
-    for error in ["", "Already subscribed", "Subscription Not Found", "Currency pair not supported", "Exceeded msg rate", "EService:Busy"] {
+    for error in [
+      "", "Already subscribed", "Subscription Not Found", "Currency pair not supported", "Exceeded msg rate",
+      "EService:Busy",
+    ] {
       let text = #"{"method":"subscribe","success":\#(error.isEmpty),"error":"\#(error)"}"#
       answers[error] = try parser.withDocument(Array(text.utf8)) { root -> KrakenAnswer? in
         guard case .answer(let answer) = KrakenMessage.classify(root) else { return nil }
@@ -178,7 +191,9 @@ struct StateSpace {
       guard let due = node.session.nextDeadline, due <= now.monotonic else { return false }
       try reachDeadline(&node)
     case .waitForDeadline:
-      guard let due = node.session.nextDeadline, due > now.monotonic, due < now.monotonic + 40_000_000_000_000 else { return false }
+      guard let due = node.session.nextDeadline, due > now.monotonic, due < now.monotonic + 40_000_000_000_000 else {
+        return false
+      }
       node.now = now.advanced(by: .nanoseconds(due - now.monotonic))
       try reachDeadline(&node)
     case .close:
@@ -213,7 +228,9 @@ struct StateSpace {
         try demand(!mayBeHeld, "asked for what Kraken has confirmed", node)
         if topic.channel.allowsOneDepthPerSymbol {
           let rivals = topics.indices.filter { $0 != index && topics[$0].symbol == topic.symbol }
-          let isFree = rivals.allSatisfy { !node.observed[$0].isHeld || node.observed[$0].lastRequest?.method == "unsubscribe" }
+          let isFree = rivals.allSatisfy {
+            !node.observed[$0].isHeld || node.observed[$0].lastRequest?.method == "unsubscribe"
+          }
           try demand(isFree, "asked for a second depth", node)
         }
         node.observed[index].isHeld = false
@@ -242,7 +259,9 @@ struct StateSpace {
     }
     node.observed[index].answerDue = nil
     // What a second answer to one request says is not what Kraken did.
-    if node.observed[index].isAnswered || request.method == "subscribe" && error == "Subscription Not Found" { return true }
+    if node.observed[index].isAnswered || request.method == "subscribe" && error == "Subscription Not Found" {
+      return true
+    }
     node.observed[index].isAnswered = true
     switch (request.method, error) {
     case ("subscribe", "Exceeded msg rate"): break
@@ -383,11 +402,14 @@ private struct Fingerprint: Hashable {
     case .opening: facts.append(2)
     case .open: facts.append(3)
     }
-    facts += [session.ledger.isUnsettled, session.connection.wasAcknowledged, session.connection.wasLive].map { $0 ? 1 : 0 }
+    facts += [session.ledger.isUnsettled, session.connection.wasAcknowledged, session.connection.wasLive].map {
+      $0 ? 1 : 0
+    }
     for (index, topic) in topics.enumerated() {
       let observed = node.observed[index]
       facts += [
-        observed.isHeld ? 1 : 0, observed.isAnswered ? 1 : 0, observed.lastRequest.map { $0.method == "subscribe" ? 1 : 2 } ?? 0,
+        observed.isHeld ? 1 : 0, observed.isAnswered ? 1 : 0,
+        observed.lastRequest.map { $0.method == "subscribe" ? 1 : 2 } ?? 0,
         observed.answerDue.map { $0 <= now ? 1 : 2 } ?? 0,
       ]
       guard let id = session.ledger.id(of: topic) else {

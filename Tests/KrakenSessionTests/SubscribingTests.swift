@@ -269,9 +269,12 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
     let book = talk.want(btc)
     let trade = talk.want(.trade("BTC/USD"))
     _ = talk.connect()
-    let refusal = #"{"error":"Currency pair not supported BTC/USD","method":"subscribe","success":false,"symbol":"BTC/USD"}"#
+    let refusal =
+      #"{"error":"Currency pair not supported BTC/USD","method":"subscribe","success":false,"symbol":"BTC/USD"}"#
     #expect(talk.say(refusal).isEmpty)
-    #expect(talk.say(#"{"method":"subscribe","result":{"channel":"book","depth":25,"symbol":"BTC/USD"},"success":true}"#).isEmpty)
+    #expect(
+      talk.say(#"{"method":"subscribe","result":{"channel":"book","depth":25,"symbol":"BTC/USD"},"success":true}"#)
+        .isEmpty)
     let granted = #"{"method":"subscribe","result":{"channel":"book","depth":10,"symbol":"BTC/USD"},"success":true}"#
     #expect(talk.say(granted) == [.confirmed(book)])
     #expect(talk.say(refusal).refused == [trade])
@@ -280,7 +283,10 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
   @Test func answersToStrangersAreIgnored() {
     let id = talk.want(btc)
     let request = talk.connect().subscribes[0]
-    #expect(talk.say(#"{"method":"subscribe","req_id":999999,"result":{"channel":"book","depth":10,"symbol":"BTC/USD"},"success":true}"#).isEmpty)
+    #expect(
+      talk.say(
+        #"{"method":"subscribe","req_id":999999,"result":{"channel":"book","depth":10,"symbol":"BTC/USD"},"success":true}"#
+      ).isEmpty)
     #expect(talk.say(#"{"method":"subscribe","req_id":999999,"error":"x","success":false}"#).isEmpty)
     #expect(talk.state(id) == .asked)
     // A symbol that was not asked for, in an answer to the only request for one symbol, is taken for it.
@@ -343,8 +349,10 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
 
   @Test func warningsAreToldOnce() {
     _ = talk.connect()
-    let text = #"{"method":"subscribe","req_id":121,"result":{"channel":"ohlc","warnings":["timestamp is deprecated, use interval_begin"]},"success":true}"#
-    #expect(talk.say(text).logs(.warning).map(\.message) == ["Kraken warns: timestamp is deprecated, use interval_begin"])
+    let text =
+      #"{"method":"subscribe","req_id":121,"result":{"channel":"ohlc","warnings":["timestamp is deprecated, use interval_begin"]},"success":true}"#
+    #expect(
+      talk.say(text).logs(.warning).map(\.message) == ["Kraken warns: timestamp is deprecated, use interval_begin"])
     #expect(talk.say(text).isEmpty)
   }
 

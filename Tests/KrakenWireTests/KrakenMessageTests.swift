@@ -79,7 +79,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{}", "neither method nor channel"), ("3", "not an object"), ("\"book\"", "not an object"), ("null", "not an object"),
+    ("{}", "neither method nor channel"), ("3", "not an object"), ("\"book\"", "not an object"),
+    ("null", "not an object"),
     (#"{"channel":"book","type":"update"}"#, "no data"),
     (#"{"channel":"book","data":[]}"#, "no type"),
     (#"{"channel":"book","type":7,"data":[]}"#, "type is neither snapshot nor update"),
@@ -158,11 +159,13 @@ import Testing
   }
 
   @Test func depthAndTriggerAreRead() throws {
-    let book = try answer(#"{"method":"unsubscribe","result":{"channel":"book","depth":25,"symbol":"A/B"},"success":true}"#)
+    let book = try answer(
+      #"{"method":"unsubscribe","result":{"channel":"book","depth":25,"symbol":"A/B"},"success":true}"#)
     #expect(book.method == .unsubscribe)
     #expect(book.depth == 25)
     #expect(book.reqID == nil)
-    let ticker = try answer(#"{"method":"subscribe","result":{"channel":"ticker","event_trigger":"bbo"},"success":true}"#)
+    let ticker = try answer(
+      #"{"method":"subscribe","result":{"channel":"ticker","event_trigger":"bbo"},"success":true}"#)
     #expect(ticker.trigger == .bbo)
   }
 
