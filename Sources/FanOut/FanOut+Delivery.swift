@@ -63,15 +63,15 @@ extension FanOut {
 
     /// - Returns: whether the end of the log is reached with these lines.
     private mutating func prepareLines(_ slot: UInt32) -> Bool {
-        if subscribers[Int(slot)].replay == nil, subscribers[Int(slot)].queuedReplays > 0 { beginReplay(slot) }
-        if let replay = subscribers[Int(slot)].replay {
+        while true {
+            if subscribers[Int(slot)].replay == nil, subscribers[Int(slot)].queuedReplays > 0 { beginReplay(slot) }
+            guard let replay = subscribers[Int(slot)].replay else { break }
             collect(slot, in: replay..<subscribers[Int(slot)].cursor, .replay)
-            if output.runs.isEmpty, output.reached == subscribers[Int(slot)].cursor {
-                endReplay(slot)
-            } else {
+            guard output.runs.isEmpty else {
                 appendRuns()
                 return false
             }
+            endReplay(slot)
         }
         collect(slot, in: subscribers[Int(slot)].cursor..<log.next, .live)
         let isAtEnd = output.reached == log.next
@@ -125,8 +125,10 @@ extension FanOut {
         of topic: UInt32, owed: Output.SnapshotPiece.Owed, _ slot: UInt32, from source: inout S
     ) {
         let start = output.text.count
-        _ = source.writeSnapshot(of: TopicID(index: topic), seq: topics[topic].lastSeq, to: id(of: slot)) {
-            output.text.append(contentsOf: $0)
+        if topics.isLive(topic) {
+            _ = source.writeSnapshot(of: TopicID(index: topic), seq: topics[topic].lastSeq, to: id(of: slot)) {
+                output.text.append(contentsOf: $0)
+            }
         }
         output.snapshots.append(.init(owed: owed, start: start, end: output.text.count))
     }
@@ -277,7 +279,6 @@ extension FanOut {
         case .topic(let topic):
             let (place, isFound) = subscribers[Int(slot)].search(topic)
             precondition(isFound)
-            subscribers[Int(slot)].subscriptions[place].from = log.next
             subscribers[Int(slot)].setState(.following, at: place)
         case .everything(let below):
             subscribers[Int(slot)].everything?.owedFrom = below

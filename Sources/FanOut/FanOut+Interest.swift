@@ -64,7 +64,7 @@ extension FanOut {
                 }
             }
         case .scope(let scope, let everyone):
-            isFollowed = everyone && seq >= subscriber.joined
+            isFollowed = everyone && seq >= subscriber.toldFrom
             if let everything = subscriber.everything, seq >= everything.from, !subscriber.scopes.isDisjoint(with: scope) {
                 isFollowed = true
             }

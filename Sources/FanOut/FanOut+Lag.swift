@@ -22,7 +22,7 @@ extension FanOut {
                     depart(slot, .stuckWhileClosing)
                 }
             } else if let limit = exceededLimit(slot, isLate: isLate) {
-                switch subscribers[index].policy {
+                switch subscribers[index].exceeded == nil ? subscribers[index].policy : .disconnect {
                 case .disconnect: dismiss(slot, .slowReader(limit), transport: &transport, snapshots: &snapshots)
                 case .resync: beginGap(slot)
                 }
@@ -37,18 +37,31 @@ extension FanOut {
     }
 
     private mutating func exceededLimit(_ slot: UInt32, isLate: Bool) -> LagLimit? {
+        if let exceeded = subscribers[Int(slot)].exceeded { return exceeded }
         if isLate { return .duration }
-        guard lagBytes(slot) > subscribers[Int(slot)].lagBytesMax else { return nil }
-        // Lines that do not concern the reader are no lag of its own.
+        // A replay is behind because it was asked to be; only what is behind the cursor counts.
+        let bytesMax = subscribers[Int(slot)].lagBytesMax
+        guard subscribers[Int(slot)].gap == nil, log.bytes(since: subscribers[Int(slot)].cursor) > bytesMax else { return nil }
         skipOthersLines(slot, before: log.next)
-        return lagBytes(slot) > subscribers[Int(slot)].lagBytesMax ? .bytes : nil
+        return log.bytes(since: subscribers[Int(slot)].cursor) > bytesMax ? .bytes : nil
     }
 
-    /// Moves the cursor to the first line that is due, as far as `end`.
+    /// Moves cursor and replay to the first line that is due, as far as `end`: lines that do not concern the
+    /// reader are no lag of its own.
     private mutating func skipOthersLines(_ slot: UInt32, before end: UInt64) {
-        let subscriber = subscribers[Int(slot)]
-        guard subscriber.gap == nil, subscriber.replay == nil, subscriber.queuedReplays == 0, subscriber.cursor < end else { return }
-        subscribers[Int(slot)].cursor = forEachDue(slot, in: subscriber.cursor..<end, .live) { _, _ in false }
+        guard subscribers[Int(slot)].gap == nil else { return }
+        let cursor = subscribers[Int(slot)].cursor
+        while true {
+            if subscribers[Int(slot)].replay == nil, subscribers[Int(slot)].queuedReplays > 0 { beginReplay(slot) }
+            guard let replay = subscribers[Int(slot)].replay else { break }
+            let next = forEachDue(slot, in: replay..<cursor, .replay) { _, _ in false }
+            subscribers[Int(slot)].replay = next
+            guard next == cursor else { break }
+            endReplay(slot)
+        }
+        if cursor < end {
+            subscribers[Int(slot)].cursor = forEachDue(slot, in: cursor..<end, .live) { _, _ in false }
+        }
     }
 
     // MARK: Gaps
@@ -94,7 +107,8 @@ extension FanOut {
             subscribers[Int(slot)].setState(.owed, at: place)
             subscribers[Int(slot)].subscriptions[place].from = log.next
         }
-        subscribers[Int(slot)].everything?.owedFrom = 0
+        subscribers[Int(slot)].everything = subscribers[Int(slot)].everything.map { _ in Everything(from: log.next, owedFrom: 0) }
+        subscribers[Int(slot)].toldFrom = log.next
         subscribers[Int(slot)].statistics.gaps += 1
         subscribers[Int(slot)].statistics.dropped += dropped
         statistics.gaps += 1

@@ -19,7 +19,7 @@ extension FanOut {
         subscriber.lagBytesMax = limits.bytes
         subscriber.lagNanosecondsMax = limits.duration.nanoseconds
         subscriber.cursor = log.next
-        subscriber.joined = log.next
+        subscriber.toldFrom = log.next
         subscribers[Int(slot)] = subscriber
         // With lines of this turn behind it, it is ahead of those in sync; the next flush puts it beside them.
         if flushedSeq == lastSeq {

@@ -65,14 +65,17 @@ public struct FanOut: ~Copyable {
     /// - Parameter scope: exactly one of the scopes.
     public mutating func addTopic(scope: Scope) -> TopicID {
         precondition(Scope.valid.contains(scope) && scope.rawValue.nonzeroBitCount == 1, "a topic has one scope")
-        return TopicID(index: topics.add(scope: scope, oldest: log.oldest))
+        let index = topics.add(scope: scope, oldest: log.oldest)
+        // An exception to following everything does not outlive the topic it was made for.
+        for slot in everythingSlots { keepingCount(slot) { $0.subscribers[Int(slot)].remove(index) } }
+        return TopicID(index: index)
     }
 
-    /// Removes a topic that came to its end. Whoever still follows it is unsubscribed; lines of it that were
-    /// not written to them yet are not written any more.
+    /// Removes a topic that came to its end. Whoever still follows it by name is unsubscribed; lines of it that
+    /// were not written to them yet are not written any more.
     public mutating func removeTopic(_ topic: TopicID) {
         guard topics.isLive(topic.index) else { return }
-        for slot in topics[topic.index].followers + everythingSlots {
+        for slot in topics[topic.index].followers where subscribers[Int(slot)].everything == nil {
             keepingCount(slot) { $0.subscribers[Int(slot)].remove(topic.index) }
         }
         topics.retire(topic.index, lastMention: lastSeq)

@@ -62,8 +62,8 @@ struct Subscriber {
     var cursor: UInt64 = 0
     /// Next line of the replay, which ends at the cursor.
     var replay: UInt64?
-    /// First line that was published after it connected.
-    var joined: UInt64 = 0
+    /// Lines for everyone are due from here on: since it connected, or since the last gap.
+    var toldFrom: UInt64 = 0
     /// Sorted by topic. For somebody who follows everything: the exceptions.
     var subscriptions: [Subscription] = []
     var everything: Everything?
