@@ -54,6 +54,10 @@ struct CRC32Tables: @unchecked Sendable {
         entries[table &<< 8 &+ Int(byte & 0xFF)]
     }
 
+    /// `byteCount` is below `count`.
+    @inline(__always)
+    func contribution(of byte: UInt8, followedBy byteCount: Int) -> UInt32 { entry(byteCount, UInt32(byte)) }
+
     @inline(__always)
     func step(_ register: UInt32, _ byte: UInt8) -> UInt32 {
         register >> 8 ^ entry(0, register ^ UInt32(byte))

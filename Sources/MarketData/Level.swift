@@ -47,29 +47,52 @@ struct Level: Rung {
         }
     }
 
-    /// Runs this level's tokens through the checksum's register. False when they are absurdly long.
+    /// The checksum's register after this level's tokens; nil when they are absurdly long.
     @inline(__always)
-    mutating func join(_ register: inout UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?) -> Bool {
-        if tokenLength == 0, !makeToken(tables, precision: precision) { return false }
-        register = tables.advance(register, by: Int(tokenLength)) ^ tokenCRC
-        return true
+    mutating func join(_ register: UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?) -> UInt32? {
+        if tokenLength == 0, !makeToken(tables, precision: precision) { return nil }
+        return tables.advance(register, by: Int(tokenLength)) ^ tokenCRC
     }
 
     /// Computes `tokenCRC`. Left until the level comes among the ten that count: most of a deep book never does.
     /// False when the token would be longer than any Kraken can mean (an exponent gone wild).
-    @inline(__always)
+    @inline(never)
     private mutating func makeToken(_ tables: CRC32Tables, precision: BookPrecision?) -> Bool {
+        if let (crc, length) = withTexts({ Self.plainToken(price: $0, qty: $1, tables) }) {
+            (tokenCRC, tokenLength) = (crc, UInt8(truncatingIfNeeded: length))
+            return true
+        }
         var token = TokenCRC(tables)
-        let isPlain = withUnsafeBytes(of: text) { text in
-            let price = Int(priceLength)
-            return token.append(text, 0..<price) && token.append(text, price..<price + Int(qtyLength))
-        }
-        if !isPlain {
-            token = TokenCRC(tables)
-            token.append(self, precision: precision)
-        }
+        token.append(self, precision: precision)
         guard token.length <= Self.textBytesMax else { return false }
         (tokenCRC, tokenLength) = (token.register, UInt8(token.length))
         return true
+    }
+
+    /// Both tokens of literals without exponents; nil for others. Runs from the back, because a register begun at zero
+    /// is the sum of what each digit contributes with that many digits behind it, and sums need not wait for each other.
+    @inline(__always)
+    private static func plainToken(
+        price: UnsafeRawBufferPointer, qty: UnsafeRawBufferPointer, _ tables: CRC32Tables
+    ) -> (crc: UInt32, length: Int)? {
+        var crc: UInt32 = 0
+        var length = 0
+        func add(_ literal: UnsafeRawBufferPointer) -> Bool {
+            var start = 0
+            while start < literal.count, literal[start] == UInt8(ascii: "0") || literal[start] == UInt8(ascii: ".") {
+                start &+= 1
+            }
+            var index = literal.count
+            while index > start {
+                index &-= 1
+                let byte = literal[index]
+                if byte == UInt8(ascii: ".") { continue }
+                guard byte &- UInt8(ascii: "0") <= 9 else { return false }
+                crc ^= tables.contribution(of: byte, followedBy: length)
+                length &+= 1
+            }
+            return true
+        }
+        return add(qty) && add(price) ? (crc, length) : nil
     }
 }

@@ -10,9 +10,8 @@ extension OrderBook {
     /// From the literals as sent; nil when a number is absurdly long.
     mutating func computeChecksum() -> UInt32? {
         let tables = CRC32Tables.shared
-        var register: UInt32 = 0xFFFF_FFFF
-        guard asks.join(&register, tables, precision), bids.join(&register, tables, precision) else { return nil }
-        return ~register
+        guard let asks = asks.join(0xFFFF_FFFF, tables, precision) else { return nil }
+        return bids.join(asks, tables, precision).map(~)
     }
 
     /// With the zeros that a sender may have dropped; nil when the precision is not known. Slow, for the rare case.
@@ -29,14 +28,17 @@ extension OrderBook {
 }
 
 extension Ladder<Level> {
-    @inline(__always)
-    fileprivate mutating func join(_ register: inout UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?) -> Bool
-    {
+    /// The register after the levels that count; nil when a token is absurdly long.
+    fileprivate mutating func join(_ register: UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?) -> UInt32? {
         withBest(OrderBook.checksumDepth) { levels in
-            for index in levels.indices.reversed() {
-                guard levels[index].join(&register, tables, precision) else { return false }
+            var register = register
+            var index = levels.count
+            while index > 0 {
+                index &-= 1
+                guard let next = levels[index].join(register, tables, precision) else { return nil }
+                register = next
             }
-            return true
+            return register
         }
     }
 }

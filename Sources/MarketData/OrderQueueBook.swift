@@ -194,18 +194,19 @@ public struct OrderQueueBook: Sendable {
     /// As for level 2, with every order of the ten best prices of each side.
     private mutating func computeChecksum() -> UInt32? {
         let tables = CRC32Tables.shared
-        var register: UInt32 = 0xFFFF_FFFF
-        let join = { (ladder: Ladder<OrderQueue>, orders: inout OrderPool, precision: BookPrecision?) in
+        func join(_ ladder: Ladder<OrderQueue>, _ register: UInt32) -> UInt32? {
+            var register = register
             for n in 0..<min(OrderBook.checksumDepth, ladder.count) {
                 var next: OrderPool.Slot? = ladder[n].first
                 while let slot = next {
-                    guard orders[slot].level.join(&register, tables, precision) else { return false }
-                    next = orders[slot].next
+                    guard let joined = pool[slot].level.join(register, tables, precision) else { return nil }
+                    register = joined
+                    next = pool[slot].next
                 }
             }
-            return true
+            return register
         }
-        return join(asks, &pool, precision) && join(bids, &pool, precision) ? ~register : nil
+        return join(asks, 0xFFFF_FFFF).flatMap { join(bids, $0) }.map(~)
     }
 
     private func paddedChecksum() -> UInt32? {

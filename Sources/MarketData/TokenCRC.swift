@@ -1,33 +1,15 @@
-// The checksum's tokens: of each literal the digits, without the point and without leading zeros.
+// The checksum's tokens, written out for clarity and for the rare case: of each literal the digits,
+// without the point and without leading zeros, and with the zeros that an exponent or a careless
+// sender left out. Level has the quick way for literals that are their own tokens.
 
 struct TokenCRC {
     private let tables: CRC32Tables
     private(set) var register: UInt32
     private(set) var length = 0
 
-    @inline(__always)
     init(_ tables: CRC32Tables, register: UInt32 = 0) {
         self.tables = tables
         self.register = register
-    }
-
-    /// A literal as sent, in `text[range]`. False at anything but digits and points.
-    @inline(__always)
-    mutating func append(_ text: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
-        var significant: UInt8 = 0
-        for index in range {
-            let byte = text[index]
-            let digit = byte &- UInt8(ascii: "0")
-            guard digit <= 9 else {
-                guard byte == UInt8(ascii: ".") else { return false }
-                continue
-            }
-            significant |= digit
-            guard significant != 0 else { continue }
-            register = tables.step(register, byte)
-            length &+= 1
-        }
-        return true
     }
 
     /// Both literals of a level with the decimals the pair has.
@@ -38,16 +20,20 @@ struct TokenCRC {
         }
     }
 
-    /// Any literal, exponents included, with zeros added up to `decimals` places when it has fewer.
-    mutating func append(_ literal: UnsafeRawBufferPointer, decimals: Int?) {
+    /// One literal, with zeros added up to `decimals` places when it has fewer.
+    private mutating func append(_ literal: UnsafeRawBufferPointer, decimals: Int?) {
         guard let number = DecimalText(literal), !number.isZero else { return }
-        _ = append(number.digits, 0..<number.digits.count)
-        let zeros = max(decimals ?? 0, 0) - number.decimals
-        guard zeros > 0 else { return }
-        // Nobody means a number longer than a level can hold; the caller refuses it by its length.
-        for _ in 0..<min(zeros, Level.textBytesMax + 1) {
-            register = tables.step(register, UInt8(ascii: "0"))
-            length += 1
+        for digit in number.digits.drop(while: { $0 == UInt8(ascii: "0") || $0 == UInt8(ascii: ".") })
+        where digit != UInt8(ascii: ".") {
+            append(digit)
         }
+        // Nobody means a number longer than a level can hold; the caller refuses it by its length.
+        let zeros = min(max(decimals ?? 0, 0) - number.decimals, Level.textBytesMax + 1)
+        for _ in 0..<max(zeros, 0) { append(UInt8(ascii: "0")) }
+    }
+
+    private mutating func append(_ digit: UInt8) {
+        register = tables.step(register, digit)
+        length += 1
     }
 }
