@@ -1,0 +1,283 @@
+// What one reader may be told, judged line by line from the bytes it has really read.
+//
+// Lines of the log must be those of the archive, ascending, each topic's chain of `prev` unbroken unless a `stale`,
+// a `gap` or a snapshot explains it. Snapshots made for this reader must say what the topic said at their number.
+// Books are replayed level by level for every reader. It outlives connections: a reader that resumes goes on where
+// it was.
+
+final class ReaderModel {
+  struct Follow {
+    enum Phase {
+      /// A snapshot must come first.
+      case awaiting
+      /// It was told that the topic is stale.
+      case stale
+      case live
+      /// It asked for no snapshot: only the chain counts.
+      case blind
+    }
+    var phase = Phase.awaiting
+    /// The topic's last line that it knows of.
+    var last: UInt64 = 0
+    var book: ReplayedBook?
+    /// Asked for by name, answered or not.
+    var isAsked = false
+    /// It asked to go on after what it had: a snapshot instead needs a `gap` line first.
+    var isResuming = false
+  }
+
+  /// A subscription to all topics of a channel.
+  struct Wildcard: Hashable {
+    var channel: TopicName.Channel
+    var parameter: Int?
+
+    func covers(_ topic: TopicName) -> Bool {
+      topic.channel == channel && (parameter == nil || parameter == topic.parameter)
+    }
+  }
+
+  let name: String
+  let archive: LineArchive
+  var follows: [Int: Follow] = [:]
+  var wildcards: Set<Wildcard> = []
+  var followsEverything = false
+  var requests = RequestBook()
+
+  /// What it asked `since` with: the largest number it had seen before this connection.
+  private(set) var resumesFrom: UInt64 = 0
+  /// The newest line of the log it has read; the largest number in any event line.
+  private(set) var lastLogSeq: UInt64 = 0
+  private(set) var largestSeq: UInt64 = 0
+  /// The newest line when its subscriptions last changed: what it missed before cannot be counted exactly.
+  var changedAt: UInt64 = 0
+  private(set) var isGreeted = false
+  private(set) var farewell: String?
+  private(set) var counts = (lines: 0, snapshots: 0, gaps: 0, stales: 0)
+  private var partialLine: [UInt8] = []
+
+  init(name: String, archive: LineArchive) {
+    self.name = name
+    self.archive = archive
+  }
+
+  /// A new connection. One that does not resume has forgotten everything.
+  func connected(keepsMemory: Bool) {
+    partialLine = []
+    isGreeted = false
+    farewell = nil
+    requests = RequestBook()
+    wildcards = []
+    resumesFrom = lastLogSeq == 0 && counts.snapshots == 0 ? 0 : largestSeq
+    lastLogSeq = 0
+    guard keepsMemory else {
+      resumesFrom = 0
+      follows = [:]
+      largestSeq = 0
+      return
+    }
+    for index in follows.keys { follows[index]?.isAsked = false }
+  }
+
+  /// Whether it has a state of the topic that it can go on from.
+  func knows(_ topic: TopicName) -> Bool {
+    follows[archive.index(of: topic)].map { $0.phase != .awaiting && ($0.last > 0 || $0.phase == .stale) } ?? false
+  }
+
+  var isMidLine: Bool { !partialLine.isEmpty }
+
+  // MARK: Reading
+
+  func read(_ bytes: ArraySlice<UInt8>) throws(Violation) {
+    var rest = bytes
+    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+      partialLine.append(contentsOf: rest[rest.startIndex..<end])
+      rest = rest[(end + 1)...]
+      let line = partialLine
+      partialLine.removeAll(keepingCapacity: true)
+      try take(line)
+    }
+    partialLine.append(contentsOf: rest)
+  }
+
+  private func take(_ bytes: [UInt8]) throws(Violation) {
+    counts.lines += 1
+    try require(farewell == nil, "goodbye is the last line", "\(name) got more: \(text(bytes))")
+    if isGreeted, let seq = ReadLine.seq(of: bytes), archive.matches(seq, bytes), let record = archive[seq] {
+      // A snapshot made for one reader may read like the one in the log: then it is not in the log's order.
+      if seq > lastLogSeq || record.kind != .snapshot { return try logLine(record, seq) }
+    }
+    let line = try ReadLine(bytes)
+    if case .hello = line {} else {
+      guard isGreeted else {
+        guard case .goodbye(let reason) = line else { throw Violation("hello comes first", "\(name): \(text(bytes))") }
+        farewell = reason
+        return
+      }
+    }
+    switch line {
+    case .hello(let seq):
+      try require(!isGreeted, "hello comes first", "\(name) got a second hello")
+      isGreeted = true
+      if largestSeq == 0 { largestSeq = seq }
+    case .event(let event): try madeSnapshot(event, bytes)
+    case .stale(let seq, let topics):
+      try require(seq <= archive.lastSeq, "lines carry numbers given out", "\(name): \(text(bytes))")
+      try stale(topics?.map { archive.index(of: $0) }, seq)
+    case .gap(let reason, let from, let to, let dropped): try gap(reason, from, to, dropped)
+    case .goodbye(let reason): farewell = reason
+    case .answer(let root): try answered(root)
+    case .state: throw Violation("readers of a topic get the same bytes", "\(name): not in the log: \(text(bytes))")
+    }
+  }
+
+  private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes.prefix(500), as: UTF8.self) }
+
+  // MARK: Lines of the log
+
+  private func logLine(_ record: LineArchive.Record, _ seq: UInt64) throws(Violation) {
+    try require(
+      seq > lastLogSeq, "lines of the log ascend", "\(name) got \(seq) after \(lastLogSeq): \(text(record.bytes))")
+    lastLogSeq = seq
+    largestSeq = max(largestSeq, seq)
+    switch record.kind {
+    case .state: break
+    case .stale: try stale(record.staleTopics, seq)
+    case .snapshot, .update: try topicLine(record, seq)
+    }
+  }
+
+  private func topicLine(_ record: LineArchive.Record, _ seq: UInt64) throws(Violation) {
+    let topic = archive.topics[record.topic].name
+    try require(
+      isFollowing(record.topic, topic), "only what was asked for", "\(name) got \(topic) seq \(seq) unasked")
+    var follow = follows.removeValue(forKey: record.topic) ?? Follow()
+    defer { follows[record.topic] = follow }
+    if record.kind == .snapshot {
+      follow.phase = .live
+      if topic.channel == .book { follow.book = ReplayedBook(depth: topic.parameter) }
+    } else {
+      switch follow.phase {
+      case .live where follow.last == record.prev: break
+      case .blind where follow.last == 0 || follow.last == record.prev: break
+      case .awaiting, .stale:
+        throw Violation("updates follow a snapshot", "\(name) \(topic) seq \(seq): \(follow.phase)")
+      case .live, .blind:
+        throw Violation(
+          "the chain of prev is unbroken",
+          "\(name) \(topic) seq \(seq) prev \(record.prev ?? 0), but it last had \(follow.last)")
+      }
+    }
+    follow.last = seq
+    follow.isResuming = false
+    guard follow.phase == .live, follow.book != nil else { return }
+    follow.book?.apply(record.levels)
+    try require(
+      follow.book?.digest(depth: topic.parameter) == record.digest, "replayed books are equal",
+      "\(name) \(topic) seq \(seq)")
+  }
+
+  private func stale(_ topics: [Int]?, _ seq: UInt64) throws(Violation) {
+    counts.stales += 1
+    largestSeq = max(largestSeq, seq)
+    if let topics {
+      let concerned = topics.filter { isFollowing($0, archive.topics[$0].name) }
+      try require(!concerned.isEmpty, "only what was asked for", "\(name) got a stale line about others, seq \(seq)")
+      for index in concerned { follows[index, default: Follow()].phase = .stale }
+    } else {
+      for index in follows.keys { follows[index]?.phase = .stale }
+    }
+  }
+
+  func isFollowing(_ index: Int, _ topic: TopicName) -> Bool {
+    followsEverything || follows[index]?.isAsked ?? false || wildcards.contains { $0.covers(topic) }
+  }
+
+  // MARK: Lines made for this reader
+
+  private func madeSnapshot(_ event: ReadLine.Event, _ bytes: [UInt8]) throws(Violation) {
+    counts.snapshots += 1
+    let index = archive.index(of: event.topic)
+    guard event.isSnapshot else {
+      throw Violation("readers of a topic get the same bytes", "\(name): not in the log: \(text(bytes))")
+    }
+    try require(isFollowing(index, event.topic), "only what was asked for", "\(name) got \(text(bytes))")
+    try judge(event)
+    var follow = follows[index] ?? Follow()
+    try require(
+      !follow.isResuming || event.seq == follow.last, "a broken resume is told",
+      "\(name) \(event.topic) resumed after \(follow.last) and got a snapshot at \(event.seq) without a gap line")
+    follow.phase = .live
+    follow.last = event.seq
+    follow.isResuming = false
+    if event.topic.channel == .book {
+      var book = ReplayedBook(depth: event.topic.parameter)
+      book.apply(event.data.levels ?? [])
+      follow.book = book
+    }
+    follows[index] = follow
+    largestSeq = max(largestSeq, event.seq)
+  }
+
+  /// A snapshot says what its topic said at its number, which is that of one of the topic's lines.
+  func judge(_ event: ReadLine.Event) throws(Violation) {
+    let index = archive.index(of: event.topic)
+    guard let record = archive[event.seq], record.topic == index else {
+      throw Violation(
+        "snapshots bear their topic's last seq", "\(name) \(event.topic) seq \(event.seq) is no line of the topic")
+    }
+    let (state, fault) = TopicState.snapshot(event.topic, event.data)
+    try require(fault == nil, "live data verify", "\(name) \(event.topic) seq \(event.seq): \(fault ?? "")")
+    try require(
+      state.digest == record.digest, "snapshots say what the log said",
+      "\(name) \(event.topic) seq \(event.seq) differs from the state after that line")
+  }
+
+  // MARK: Gaps
+
+  private func gap(_ reason: String, _ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
+    counts.gaps += 1
+    try require(from <= to && to <= archive.lastSeq, "gaps are accounted for", "\(name): from \(from) to \(to)")
+    guard reason == "slow_reader" else {
+      // What could not be resumed begins with a snapshot; the others of the same request go on.
+      for index in follows.keys { follows[index]?.isResuming = false }
+      return
+    }
+    try require(
+      from > lastLogSeq, "gaps are accounted for", "\(name): from \(from), but it has had line \(lastLogSeq)")
+    try account(from, to, dropped)
+    lastLogSeq = to
+    for index in follows.keys {
+      follows[index]?.phase = .awaiting
+      follows[index]?.isResuming = false
+    }
+  }
+
+  /// Exact only while everything it follows was under way: what waits for a snapshot has missed nothing.
+  private func account(_ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
+    var missed: UInt64 = 0
+    var first: UInt64?
+    archive.forEach(after: lastLogSeq, through: to) { seq, record in
+      switch record.kind {
+      case .update, .snapshot:
+        guard isFollowing(record.topic, archive.topics[record.topic].name) else { return }
+        missed += 1
+      case .stale:
+        guard record.staleTopics?.contains(where: { isFollowing($0, archive.topics[$0].name) }) ?? true else { return }
+      case .state: break
+      }
+      if first == nil { first = seq }
+    }
+    let isExact =
+      changedAt < lastLogSeq && !followsEverything && wildcards.isEmpty
+      && follows.values.allSatisfy { $0.isAsked && $0.phase != .awaiting }
+    guard let dropped else { throw Violation("gaps are accounted for", "\(name): a gap without dropped") }
+    if isExact {
+      try require(
+        dropped == missed && from == (first ?? from), "gaps are accounted for",
+        "\(name): \(from) to \(to) dropped \(dropped); missed are \(missed) from \(first ?? 0) on")
+    } else if changedAt < lastLogSeq {
+      try require(
+        dropped <= missed, "gaps are accounted for", "\(name): dropped \(dropped), but only \(missed) were there")
+    }
+  }
+}

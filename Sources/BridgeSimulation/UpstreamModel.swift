@@ -1,0 +1,283 @@
+// What Kraken has said, read by the judge from the very messages that the bridge was given. The bridge is right if
+// whatever it shows as live says the same; the exchange may lie (faults), and then nobody can know better than this.
+//
+// It also reads every request of the bridge: how fast they come, and whether anything is asked for twice.
+
+struct UpstreamModel {
+  struct Subscription {
+    /// When it was asked for and not answered yet.
+    var askedAt: Int64?
+    var isGranted = false
+  }
+
+  struct Book {
+    var replay: ReplayedBook
+    /// What is wrong with it; it cannot be live then.
+    var fault: String?
+  }
+
+  /// Everything of one symbol; keys of series are `trade` and `ohlc` topics.
+  struct Market {
+    var book: Book?
+    /// The depth asked for; nil while nothing is asked for.
+    var bookDepth: Int?
+    var ticker: UInt64?
+    var spread: UInt64?
+    var series: [TopicName: SeriesState] = [:]
+  }
+
+  private(set) var subscriptions: [UpstreamName: Subscription] = [:]
+  private(set) var markets: [String: Market] = [:]
+  private(set) var instruments: [TopicName: UInt64] = [:]
+  private(set) var status: UInt64?
+  private(set) var isOpen = false
+  /// Symbols whose data changed since `takeTouched`; `*` for everything.
+  private var touched: Set<String> = []
+  private var requests: [Int: (isSubscribe: Bool, names: [UpstreamName])] = [:]
+  private var pace: RequestPace
+  private let answerDeadline: Int64
+
+  init(burst: Int, perSecond: Int, answerDeadline: Int64) {
+    pace = RequestPace(burst: burst, perSecond: perSecond)
+    self.answerDeadline = answerDeadline
+  }
+
+  mutating func takeTouched() -> Set<String> {
+    defer { touched.removeAll(keepingCapacity: true) }
+    return touched
+  }
+
+  // MARK: The connection
+
+  mutating func opened() { isOpen = true }
+
+  mutating func closed() {
+    isOpen = false
+    subscriptions = [:]
+    requests = [:]
+    for symbol in markets.keys { markets[symbol] = Market() }
+    instruments = [:]
+    status = nil
+    touched.insert("*")
+  }
+
+  // MARK: What the bridge asks
+
+  /// - Returns: what is wrong with the request, or nil.
+  mutating func asked(_ bytes: [UInt8], now: Int64) -> String? {
+    guard pace.spend(now: now) else { return "a request beyond the rate" }
+    guard let root = WireText(bytes)?.root, let method = root["method"]?.string else { return "an unreadable request" }
+    guard let id = root["req_id"]?.int else { return "a request without req_id" }
+    guard method != "ping" else { return nil }
+    guard requests[id] == nil else { return "req_id \(id) is used twice" }
+    guard let params = root["params"], let names = Self.names(params) else { return "a request without topics" }
+    requests[id] = (method == "subscribe", names)
+    for name in names {
+      if let fault = method == "subscribe" ? subscribed(name, now: now) : unsubscribed(name) { return fault }
+    }
+    return nil
+  }
+
+  private static func names(_ params: WireValue) -> [UpstreamName]? {
+    guard let channel = params["channel"]?.string.flatMap(TopicName.Channel.init(rawValue:)) else { return nil }
+    let parameter = params["depth"]?.int ?? params["interval"]?.int ?? 0
+    let isBBO = params["event_trigger"]?.isEqual(to: "bbo") ?? false
+    guard channel != .instrument else { return [UpstreamName(.instrument, "")] }
+    var names: [UpstreamName] = []
+    params["symbol"]?.forEachElement {
+      names.append(UpstreamName(channel, $0.string ?? "", parameter: parameter, isBBO: isBBO))
+    }
+    return names.isEmpty ? nil : names
+  }
+
+  private mutating func subscribed(_ name: UpstreamName, now: Int64) -> String? {
+    if let before = subscriptions[name] {
+      if before.isGranted { return "\(name) is asked for although it is granted" }
+      if let askedAt = before.askedAt, now - askedAt < answerDeadline { return "\(name) is asked for twice" }
+    }
+    if name.channel == .book, let other = subscriptions.first(where: {
+      $0.key.channel == .book && $0.key.symbol == name.symbol && $0.key.parameter != name.parameter
+    }) {
+      return "\(name) is asked for beside \(other.key)"
+    }
+    subscriptions[name] = Subscription(askedAt: now)
+    if name.channel == .book { markets[name.symbol, default: Market()].bookDepth = name.parameter }
+    if name.channel == .book { markets[name.symbol]?.book = nil }
+    forget(name)
+    return nil
+  }
+
+  private mutating func unsubscribed(_ name: UpstreamName) -> String? {
+    subscriptions[name] = nil
+    if name.channel == .book {
+      markets[name.symbol]?.book = nil
+      markets[name.symbol]?.bookDepth = nil
+    }
+    forget(name)
+    touched.insert(name.symbol)
+    return nil
+  }
+
+  private mutating func forget(_ name: UpstreamName) {
+    switch name.channel {
+    case .trade, .ohlc: markets[name.symbol]?.series[TopicName(name.channel, name.symbol, parameter: name.parameter)] = nil
+    case .ticker where !isTickerSubscribed(name.symbol):
+      markets[name.symbol]?.ticker = nil
+      markets[name.symbol]?.spread = nil
+    default: break
+    }
+  }
+
+  private func isTickerSubscribed(_ symbol: String) -> Bool {
+    subscriptions[UpstreamName(.ticker, symbol)] != nil
+      || subscriptions[UpstreamName(.ticker, symbol, isBBO: true)] != nil
+  }
+
+  // MARK: What Kraken says
+
+  mutating func received(_ bytes: [UInt8]) {
+    guard let text = WireText(bytes) else { return }
+    let root = text.root
+    if root["method"] != nil { return answered(root) }
+    guard let data = root["data"] else { return }
+    let isSnapshot = root["type"]?.isEqual(to: "snapshot") ?? false
+    switch root["channel"]?.string {
+    case "book": data.forEachElement { bookItem($0, isSnapshot: isSnapshot) }
+    case "ticker": data.forEachElement { tickerItem($0) }
+    case "trade": seriesItems(.trade, data, isSnapshot: isSnapshot)
+    case "ohlc": seriesItems(.ohlc, data, isSnapshot: isSnapshot)
+    case "instrument": instrumentItems(data, isSnapshot: isSnapshot)
+    case "status":
+      status = data.lastElement?.digest() ?? status
+      touched.insert("")
+    default: break
+    }
+  }
+
+  private mutating func answered(_ root: WireValue) {
+    guard let id = root["req_id"]?.int, let request = requests[id] else { return }
+    let symbol = root["result"]?["symbol"]?.string ?? root["symbol"]?.string
+    for name in request.names where symbol == nil || symbol == name.symbol || name.symbol.isEmpty {
+      guard request.isSubscribe, subscriptions[name] != nil else { continue }
+      if root["success"]?.isTrue ?? false {
+        subscriptions[name]?.isGranted = true
+        subscriptions[name]?.askedAt = nil
+      } else if root["error"]?.string?.hasPrefix("Already") ?? false {
+        subscriptions[name]?.isGranted = true
+      } else {
+        subscriptions[name]?.askedAt = nil
+        if subscriptions[name]?.isGranted == false { subscriptions[name] = nil }
+      }
+    }
+  }
+
+  private mutating func bookItem(_ item: WireValue, isSnapshot: Bool) {
+    guard let symbol = item["symbol"]?.string, let depth = markets[symbol]?.bookDepth else { return }
+    touched.insert(symbol)
+    if isSnapshot { markets[symbol]?.book = Book(replay: ReplayedBook(depth: depth)) }
+    guard var book = markets[symbol]?.book else { return }
+    markets[symbol]?.book = nil
+    book.fault = book.replay.apply(item) ?? book.fault
+    markets[symbol]?.book = book
+  }
+
+  private mutating func tickerItem(_ item: WireValue) {
+    guard let symbol = item["symbol"]?.string, isTickerSubscribed(symbol) else { return }
+    touched.insert(symbol)
+    markets[symbol, default: Market()].ticker = item.digest(without: TopicState.envelope)
+    markets[symbol]?.spread = Self.spreadDigest(item)
+  }
+
+  /// The digest of best bid and ask and their quantities, wherever else they stand among.
+  static func spreadDigest(_ item: WireValue) -> UInt64 {
+    var digest = Digest()
+    item.forEachMember { key, value in
+      guard isSpreadKey(key) else { return }
+      digest.feed(key.slice)
+      digest.feed(value.digest())
+    }
+    return digest.value
+  }
+
+  static func isSpreadKey(_ key: WireValue) -> Bool {
+    key.isEqual(to: "bid") || key.isEqual(to: "bid_qty") || key.isEqual(to: "ask") || key.isEqual(to: "ask_qty")
+  }
+
+  private mutating func seriesItems(_ channel: TopicName.Channel, _ data: WireValue, isSnapshot: Bool) {
+    var begun: Set<TopicName> = []
+    data.forEachElement { item in
+      guard let symbol = item["symbol"]?.string else { return }
+      let topic = TopicName(channel, symbol, parameter: item["interval"]?.int)
+      let name = UpstreamName(channel, symbol, parameter: channel == .ohlc ? topic.parameter : 0)
+      guard subscriptions[name] != nil else { return }
+      touched.insert(symbol)
+      let isFirst = isSnapshot && begun.insert(topic).inserted
+      var market = markets[symbol, default: Market()]
+      let kept = channel == .trade ? TopicState.tradesKept : TopicState.candlesKept
+      var series = (isFirst ? nil : market.series[topic]) ?? SeriesState(kept: kept)
+      _ = TopicState.add(item, to: &series, topic)
+      market.series[topic] = series
+      markets[symbol] = market
+    }
+  }
+
+  private mutating func instrumentItems(_ data: WireValue, isSnapshot: Bool) {
+    guard subscriptions[UpstreamName(.instrument, "")] != nil else { return }
+    touched.insert("")
+    if isSnapshot { instruments = [:] }
+    data["pairs"]?.forEachElement {
+      guard let symbol = $0["symbol"]?.string else { return }
+      instruments[TopicName(.instrument, symbol)] = $0.digest(without: ["symbol"])
+    }
+    data["assets"]?.forEachElement {
+      guard let id = $0["id"]?.string else { return }
+      instruments[TopicName(.instrument, id, isAsset: true)] = $0.digest()
+    }
+  }
+
+  // MARK: The truth about a topic
+
+  enum Truth: Equatable {
+    case digest(UInt64)
+    /// It cannot be live, and why.
+    case nothing(String)
+  }
+
+  func truth(_ topic: TopicName) -> Truth {
+    guard isOpen else { return .nothing("there is no connection") }
+    let market = markets[topic.symbol]
+    switch topic.channel {
+    case .book:
+      guard let book = market?.book else { return .nothing("there was no snapshot since it was asked for") }
+      if let fault = book.fault { return .nothing(fault) }
+      guard topic.parameter <= book.replay.depth else { return .nothing("the book is only \(book.replay.depth) deep") }
+      return .digest(book.replay.digest(depth: topic.parameter))
+    case .ticker: return market?.ticker.map { .digest($0) } ?? .nothing("there was no ticker since it was asked for")
+    case .spread: return market?.spread.map { .digest($0) } ?? .nothing("there was no ticker since it was asked for")
+    case .trade, .ohlc:
+      guard let series = market?.series[topic] else { return .nothing("there were no data since it was asked for") }
+      return .digest(series.digest)
+    case .instrument: return instruments[topic].map { .digest($0) } ?? .nothing("there is no such instrument")
+    case .status: return status.map { .digest($0) } ?? .nothing("there was no status on this connection")
+    }
+  }
+}
+
+/// A bucket of requests like the one the exchange's limit means: a burst, and so many a second.
+struct RequestPace {
+  private let burst: Int
+  private let interval: Int64
+  private var fullAt = Int64.min
+
+  init(burst: Int, perSecond: Int) {
+    self.burst = burst
+    interval = .second / Int64(perSecond)
+  }
+
+  mutating func spend(now: Int64) -> Bool {
+    let full = max(fullAt, now)
+    guard full - now <= interval * Int64(burst - 1) else { return false }
+    fullAt = full + interval
+    return true
+  }
+}

@@ -1,0 +1,130 @@
+// What has to hold after every turn of the bridge, and what has to hold in the end.
+
+import BridgeCore
+import FanOut
+import SimulatedExchange
+
+extension World {
+  // MARK: The tap
+
+  /// Reads everything that the tap was given: the next lines of the log, and a few made for it alone.
+  func readTap() throws(Violation) {
+    guard let socket = tap.socket, socket.unread > 0 else { return }
+    var rest = socket.read(.max)
+    while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+      tapLine.append(contentsOf: rest[rest.startIndex..<end])
+      rest = rest[(end + 1)...]
+      let line = tapLine
+      tapLine.removeAll(keepingCapacity: true)
+      try takeTapLine(line)
+    }
+    try require(rest.isEmpty, "whole lines of the promised shape", "the tap's stream ends in the middle of a line")
+  }
+
+  private func takeTapLine(_ bytes: [UInt8]) throws(Violation) {
+    trace("tap \(String(decoding: bytes.prefix(400), as: UTF8.self))")
+    let line = try ReadLine(bytes)
+    let seq: UInt64
+    switch line {
+    case .hello(let seq):
+      tapIsGreeted = true
+      try archive.begin(helloSeq: seq)
+      return try tap.model.read(bytes + [UInt8(ascii: "\n")])
+    case .event(let event): seq = event.seq
+    case .state(let number), .stale(let number, _): seq = number
+    case .gap: throw Violation("a steady reader has no gap", String(decoding: bytes, as: UTF8.self))
+    case .goodbye: return
+    case .answer: return
+    }
+    try require(tapIsGreeted, "hello comes first", String(decoding: bytes, as: UTF8.self))
+    if seq > archive.lastSeq {
+      try require(
+        seq == archive.lastSeq + 1, "every number is given to one line",
+        "\(seq) after \(archive.lastSeq): \(String(decoding: bytes.prefix(300), as: UTF8.self))")
+      try archive.append(bytes, line)
+    }
+    try tap.model.read((bytes + [UInt8(ascii: "\n")])[...])
+  }
+
+  // MARK: After every turn
+
+  func judgeTurn() throws(Violation) {
+    for index in archive.takeTouched() { try judge(index) }
+    let touched = upstream.takeTouched()
+    guard !touched.isEmpty else { return }
+    let isAll = touched.contains("*")
+    for index in archive.topics.indices where isAll || touched.contains(archive.topics[index].name.symbol) {
+      try judge(index)
+    }
+  }
+
+  /// Whatever is not marked says what Kraken has said.
+  private func judge(_ index: Int) throws(Violation) {
+    let topic = archive.topics[index]
+    guard topic.isLive else { return }
+    switch upstream.truth(topic.name) {
+    case .digest(let digest):
+      try require(
+        digest == topic.state.digest, "live data are Kraken's",
+        "\(topic.name) at seq \(topic.lastSeq ?? 0) is not what Kraken has said")
+    case .nothing(let why):
+      throw Violation("nothing is live without data", "\(topic.name) at seq \(topic.lastSeq ?? 0): \(why)")
+    }
+  }
+
+  // MARK: In the end
+
+  /// What still keeps the world from being well, or nil.
+  func whyUnsettled() -> String? {
+    guard isCalm else { return "there is trouble" }
+    guard link.isOpen, let connection = link.connection else { return "there is no connection" }
+    for reader in readers {
+      if let why = whyUnsettled(reader) { return "\(reader.model.name): \(why)" }
+    }
+    let asked = exchange.subscriptions(of: connection)
+    let wanted = wantedUpstream
+    return asked == wanted ? nil : "subscribed are \(asked), wanted \(wanted)"
+  }
+
+  private func whyUnsettled(_ reader: Reader) -> String? {
+    guard let socket = reader.socket, !socket.isOrphan else { return "not connected" }
+    guard reader.hasAsked else { return "has not asked yet" }
+    guard reader.model.requests.isIdle else { return "waits for answers \(reader.model.requests.open)" }
+    guard socket.unread == 0, socket.parked.isEmpty, !reader.model.isMidLine else { return "has not read all" }
+    for topic in reader.expected {
+      let index = archive.index(of: topic)
+      guard reader.model.follows[index]?.isAsked ?? false || reader.model.followsEverything else {
+        return "does not follow \(topic)"
+      }
+      guard archive.topics[index].isLive else { return "\(topic) is not live" }
+    }
+    for (index, topic) in archive.topics.enumerated() where reader.model.isFollowing(index, topic.name) {
+      let follow = reader.model.follows[index]
+      let knowsLive = follow?.phase == .live || follow?.phase == .blind
+      if topic.isLive != knowsLive { return "\(topic.name) is \(topic.isLive ? "live" : "not live"), but it knows \(follow.map { "\($0.phase)" } ?? "nothing")" }
+      if topic.isLive, follow?.last != topic.lastSeq, follow?.phase != .blind { return "\(topic.name) lags" }
+    }
+    return nil
+  }
+
+  /// What Kraken should be asked for, as the exchange describes it.
+  var wantedUpstream: [String] {
+    var names: Set<UpstreamName> = [UpstreamName(.instrument, "")]
+    var depths: [String: Int] = [:]
+    for topic in readers.flatMap(\.expected) + plan.pinnedTopics {
+      guard let name = UpstreamName(topic) else { continue }
+      if name.channel == .book {
+        depths[name.symbol] = max(depths[name.symbol] ?? 0, name.parameter)
+      } else {
+        names.insert(name)
+      }
+    }
+    for (symbol, depth) in depths { names.insert(UpstreamName(.book, symbol, parameter: depth)) }
+    return names.map(\.description).sorted()
+  }
+
+  /// The market stands still, everything is delivered, and every book is compared with the exchange's own.
+  func judgeTheEnd() throws(Violation) {
+    trace("the end")
+  }
+}

@@ -1,0 +1,140 @@
+// Everything that goes wrong: faults of the exchange, of the network, restarts of the bridge, a wall clock that is set.
+
+import BridgeCore
+import KrakenSession
+import MarketData
+import SimulatedExchange
+
+extension World {
+  func planTrouble() {
+    let end = start + plan.troubleEnds
+    agenda.plan(.calm, at: end)
+    let count = Int64(plan.faultsPerMinute) * plan.troubleEnds / (60 * .second)
+    for _ in 0..<count { agenda.plan(.trouble, at: trouble.time(start + .second, end - 1)) }
+    for _ in 0..<plan.restarts { agenda.plan(.restart, at: trouble.time(start + 2 * .second, end - 1)) }
+    for _ in 0..<plan.wallSteps { agenda.plan(.wallStep, at: trouble.time(start, end - 1)) }
+  }
+
+  func makeTrouble() {
+    guard !isCalm else { return }
+    switch trouble.below(12) {
+    case 0: cutLink()
+    case 1: killLink()
+    default: injectFault()
+    }
+  }
+
+  /// The connection ends without a word from either side.
+  private func cutLink() {
+    guard link.isOpen else { return }
+    trace("trouble: the network cuts the connection")
+    if let id = link.connection { exchange.disconnected(id, now: exchangeNow) }
+    link.connection = nil
+    link.inbound = [.closed(code: nil, reason: "")]
+    agenda.plan(.arrival(link: link.number), at: now)
+  }
+
+  /// Half-open: both sides believe in it.
+  private func killLink() {
+    guard link.isOpen else { return }
+    trace("trouble: the connection is half-open")
+    link.isDead = true
+    link.inbound = []
+  }
+
+  private func injectFault() {
+    let name = trouble.pick(plan.isLossy ? Fault.Name.allCases : Fault.Name.allCases.filter { !Self.lossy.contains($0) })
+    var fault = Fault(name)
+    if trouble.onceIn(2) { fault.symbol = trouble.pick(exchange.instruments).symbol }
+    if trouble.onceIn(3) { fault.channel = trouble.pick(ChannelName.allCases) }
+    if trouble.onceIn(2) { fault.count = trouble.within(1...6) }
+    if trouble.onceIn(3) { fault.duration = trouble.time(.second / 2, 15 * .second) }
+    if trouble.onceIn(3) { fault.delay = trouble.time(10 * .millisecond, 7 * .second) }
+    switch name {
+    case .close: fault.code = trouble.pick([1000, 1001, 1006, 1008, 1012, 1013, 4000])
+    case .httpStatus: fault.code = trouble.pick([429, 500, 503, 403, 404, 401])
+    case .oversized: fault.size = trouble.within(10_000...200_000)
+    case .slowFrames:
+      fault.delay = trouble.time(.millisecond, 20 * .millisecond)
+      fault.size = trouble.within(20...200)
+    case .system: fault.text = trouble.pick(["online", "maintenance", "cancel_only", "post_only"])
+    case .pairStatus: fault.text = trouble.pick(["online", "cancel_only", "post_only", "maintenance", "delisted"])
+    case .stall, .maintenance: fault.flag = trouble.onceIn(2)
+    case .emptySide: fault.text = trouble.pick(["bids", "asks"])
+    default: break
+    }
+    if Self.lossy.contains(name) { hasLostMessages = true }
+    trace("trouble: \(fault)")
+    exchange.inject(fault)
+  }
+
+  /// Faults after which what Kraken said is not what Kraken's book is, and no checksum tells.
+  private static let lossy: Set<Fault.Name> = [.lostUpdate, .swappedUpdates, .missingSnapshot, .silence, .strayUpdates]
+
+  // MARK: The end of trouble
+
+  func beCalm() {
+    trace("calm")
+    isCalm = true
+    calmSince = now
+    exchange.clearFaults()
+    for instrument in exchange.instruments where instrument.status != .online {
+      exchange.inject(Fault(.pairStatus, symbol: instrument.symbol, text: "online"))
+    }
+    for reader in readers { behave(reader) }
+    agenda.plan(.look, at: now + 2 * .second)
+  }
+
+  func look() {
+    for reader in readers { askForTheRest(reader) }
+    isSettled = whyUnsettled() == nil
+    if !isSettled { agenda.plan(.look, at: now + 2 * .second) }
+  }
+
+  // MARK: Restarts and clocks
+
+  func stepWallClock() {
+    let isBack = trouble.onceIn(2)
+    let step = trouble.onceIn(2) ? trouble.time(0, 2 * .second) : trouble.time(0, 3600 * .second)
+    wallOffset += isBack ? -step : step
+    if isBack { hasSteppedBack = true }
+    trace("trouble: the wall clock steps \(isBack ? "back" : "on") by \(step / .millisecond) ms")
+  }
+
+  func restart() throws(Violation) {
+    guard !isCalm else { return }
+    // A crash forgets the last number given out; that is only safe while the clock goes on.
+    let isOrderly = hasSteppedBack || plan.wallSteps > 0 || trouble.onceIn(2)
+    trace("trouble: the bridge \(isOrderly ? "stops" : "dies")")
+    if isOrderly {
+      bridge.beginShutdown(now: moment)
+      try endTurn()
+      saved = SavedText(bridge.savedState, now: moment)
+    }
+    closeLink()
+    for reader in readers + [tap] {
+      reader.socket?.orphan()
+      if let socket = reader.socket, reader !== tap { planRead(reader, socket) }
+    }
+    readerOf = [:]
+    now += trouble.time(10 * .millisecond, 5 * .second)
+    try startBridge()
+  }
+
+  func startBridge() throws(Violation) {
+    life += 1
+    var configuration = plan.bridge
+    configuration.seqFloor = saved?.seq ?? 0
+    configuration.budget = AttemptBudget(
+      decoding: saved?.budget ?? [], limit: plan.budgetLimit, window: plan.budgetWindow, now: moment)
+    // After a step of the wall clock nobody knows when the saved attempts were.
+    if plan.wallSteps > 0 { attempts = [] }
+    let session = plan.session
+    upstream = UpstreamModel(
+      burst: session.requestBurst, perSecond: session.requestsPerSecond,
+      answerDeadline: session.answerDeadline.nanoseconds)
+    bridge = Bridge(configuration: configuration, seed: plan.seed &+ UInt64(life), now: moment)
+    bridge.start(now: moment)
+    try connectTap()
+  }
+}

@@ -1,0 +1,266 @@
+// The whole world in one thread: one bridge, one exchange, the network between them, and readers. It has one clock,
+// which jumps from one event to the next, and one seed, which decides everything else.
+//
+//   World+Upstream   the network between bridge and exchange
+//   World+Readers    who connects, asks, reads, stops, leaves
+//   World+Trouble    faults, restarts, steps of the wall clock
+//   World+Judgement  what has to hold after every turn, and in the end
+
+import BridgeCore
+import FanOut
+import KrakenSession
+import MarketData
+import SimulatedExchange
+
+final class World {
+  enum Event {
+    /// The next message on the way to the bridge has arrived.
+    case arrival(link: Int)
+    case request(link: Int, [UInt8])
+    case upgrade(link: Int)
+    case opened(link: Int)
+    case failed(link: Int, TransportFailure)
+    case disconnected(Exchange.ConnectionID)
+    case connect(reader: Int)
+    case act(reader: Int, generation: Int)
+    case input(reader: Int, generation: Int)
+    case read(reader: Int, generation: Int)
+    case writable(SubscriberID, life: Int)
+    case gone(SubscriberID, life: Int)
+    case halfClosed(SubscriberID, life: Int)
+    case trouble
+    case restart
+    case wallStep
+    case calm
+    case look
+  }
+
+  let plan: SimulationPlan
+  var now: Int64 = 1000 * .second
+  /// Wall clock minus monotonic clock.
+  var wallOffset: Int64 = 1_790_000_000 * .second
+  let start: Int64
+  var agenda = Agenda<Event>()
+  var exchange: Exchange
+  var bridge: Bridge
+  /// Counts bridges.
+  var life = 0
+  var saved: SavedText?
+  var link = Link()
+  var upstream: UpstreamModel
+  let archive = LineArchive()
+  var tap: Reader
+  var tapLine: [UInt8] = []
+  var tapIsGreeted = false
+  var readers: [Reader] = []
+  var readerOf: [SubscriberID: Reader] = [:]
+  /// Readers that were written to in this turn.
+  var written: [Reader] = []
+  var isCalm = false
+  var calmSince: Int64 = 0
+  var isSettled = false
+  /// Monotonic times of connection attempts.
+  var attempts: [Int64] = []
+  var hasSteppedBack = false
+  var hasLostMessages = false
+  var turnsAtOnce = 0
+  var turns = 0
+
+  var network: Chance
+  var manners: Chance
+  var kernel: Chance
+  var trouble: Chance
+
+  var tracer: Tracer?
+  private var digest = Digest()
+
+  var moment: Moment { Moment(monotonic: now, wall: now + wallOffset) }
+  /// The exchange has a clock of its own.
+  var exchangeNow: Int64 { now + 1_790_000_000 * .second }
+
+  init(plan: SimulationPlan, tracer: Tracer?) {
+    self.plan = plan
+    self.tracer = tracer
+    start = now
+    network = Chance(seed: plan.seed, purpose: 2)
+    manners = Chance(seed: plan.seed, purpose: 3)
+    kernel = Chance(seed: plan.seed, purpose: 4)
+    trouble = Chance(seed: plan.seed, purpose: 5)
+    exchange = Exchange(configuration: plan.exchange, seed: plan.seed, now: now + 1_790_000_000 * .second)
+    let session = plan.session
+    upstream = UpstreamModel(
+      burst: session.requestBurst, perSecond: session.requestsPerSecond,
+      answerDeadline: session.answerDeadline.nanoseconds)
+    bridge = Bridge(
+      configuration: plan.bridge, seed: plan.seed, now: Moment(monotonic: now, wall: now + 1_790_000_000 * .second))
+    tap = Reader(index: -1, manner: .everything, archive: archive, keepsMemory: false)
+  }
+
+  func trace(_ text: @autoclosure () -> String) {
+    guard tracer != nil else { return }
+    tracer?.note(now - start, text())
+  }
+
+  // MARK: Running
+
+  /// Runs to the end of the plan.
+  func run() throws(Violation) -> Outcome {
+    makeReaders()
+    planTrouble()
+    try startBridge()
+    let end = start + plan.troubleEnds + plan.settleWithin
+    while !isSettled {
+      try require(now <= end, "everything lives again after the trouble", "unsettled: \(whyUnsettled() ?? "nothing")")
+      try step()
+    }
+    try judgeTheEnd()
+    return outcome
+  }
+
+  var outcome: Outcome {
+    var digest = digest
+    for reader in [tap] + readers {
+      digest.feed(UInt64(reader.model.counts.lines))
+      digest.feed(reader.model.largestSeq)
+    }
+    let models = readers.map(\.model.counts)
+    return Outcome(
+      seconds: Double(now - start) / 1e9, turns: turns, lines: archive.lineCount,
+      delivered: models.reduce(0) { $0 + $1.lines }, gaps: models.reduce(0) { $0 + $1.gaps },
+      stales: tap.model.counts.stales, attempts: attempts.count, digest: digest.value)
+  }
+
+  /// Goes to the next thing that happens, does all that is due, and lets the bridge write.
+  func step() throws(Violation) {
+    var next = agenda.nextTime ?? .max
+    next = min(next, (exchange.nextEventTime ?? .max) - (exchangeNow - now))
+    if let deadline = bridge.nextDeadline { next = min(next, deadline) }
+    turnsAtOnce = next <= now ? turnsAtOnce + 1 : 0
+    try require(turnsAtOnce < 2000, "time goes on", "the bridge asks for one moment again and again")
+    now = max(now, next)
+    // A busy loop comes late, and finds several things to do at once.
+    if kernel.onceIn(8) { now += kernel.time(0, 3 * .millisecond) }
+    advanceExchange()
+    while let event = agenda.take(notAfter: now) { try happen(event) }
+    if let deadline = bridge.nextDeadline, deadline <= now { bridge.deadlineReached(now: moment) }
+    try endTurn()
+  }
+
+  /// As the daemon does it: as many turns as the bridge asks for before anything else happens.
+  func endTurn() throws(Violation) {
+    var rounds = 0
+    repeat {
+      if rounds > 0 { bridge.deadlineReached(now: moment) }
+      rounds += 1
+      turns += 1
+      try require(rounds < 2000, "time goes on", "the bridge asks for one moment again and again")
+      var port = Port(world: self)
+      bridge.endTurn(now: moment, transport: &port)
+      try takeActions()
+      try readTap()
+    } while bridge.nextDeadline.map { $0 <= now } ?? false
+    planReads()
+    try judgeTurn()
+  }
+
+  private func happen(_ event: Event) throws(Violation) {
+    switch event {
+    case .arrival(let number): try arrive(number)
+    case .request(let number, let bytes): takeRequest(number, bytes)
+    case .upgrade(let number): upgrade(number)
+    case .opened(let number): opened(number)
+    case .failed(let number, let failure): failed(number, failure)
+    case .disconnected(let id): exchange.disconnected(id, now: exchangeNow)
+    case .connect(let index): try connect(readers[index])
+    case .act(let index, let generation): act(readers[index], generation)
+    case .input(let index, let generation): input(readers[index], generation)
+    case .read(let index, let generation): try read(readers[index], generation)
+    case .writable(let id, let life): if life == self.life { bridge.subscriberWritable(id, now: moment) }
+    case .gone(let id, let life): if life == self.life { bridge.subscriberGone(id, now: moment) }
+    case .halfClosed(let id, let life):
+      if life == self.life { bridge.subscriberHalfClosed(id, now: moment) }
+    case .trouble: makeTrouble()
+    case .restart: try restart()
+    case .wallStep: stepWallClock()
+    case .calm: beCalm()
+    case .look: look()
+    }
+  }
+
+  private func takeActions() throws(Violation) {
+    for action in bridge.takeActions() {
+      switch action {
+      case .openTransport: try openLink()
+      case .closeTransport(_, let code, let why):
+        trace("bridge closes the upstream: \(code) \(why)")
+        closeLink()
+      case .send(_, let bytes): try send(bytes)
+      case .saveState: saved = SavedText(bridge.savedState, now: moment)
+      case .log(let record): trace("log \(record.event.rawValue): \(record.message)")
+      case .reload: break
+      }
+    }
+  }
+
+  /// What a reader has been given goes into the run's digest.
+  func note(_ bytes: ArraySlice<UInt8>) { digest.feed(UInt64(bytes.count)) }
+}
+
+/// What a run was like, for summaries and for comparing two runs of one seed.
+public struct Outcome: Sendable, Equatable {
+  /// Simulated.
+  public var seconds: Double
+  public var turns: Int
+  public var lines: Int
+  public var delivered: Int
+  public var gaps: Int
+  public var stales: Int
+  public var attempts: Int
+  public var digest: UInt64
+}
+
+/// What the daemon would have written to the state directory.
+struct SavedText {
+  var seq: UInt64
+  var budget: [UInt8]
+
+  init(_ state: SavedState, now: Moment) {
+    seq = state.seq
+    budget = state.budget.encoded(now: now)
+  }
+}
+
+/// The newest events of a run, kept only when somebody wants to see them.
+public struct Tracer: Sendable {
+  private var entries: [String] = []
+  private var next = 0
+  private let kept: Int
+
+  public init(kept: Int) { self.kept = max(kept, 1) }
+
+  mutating func note(_ time: Int64, _ text: String) {
+    let milliseconds = time / 1_000_000
+    let entry = "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())  \(text)"
+    if entries.count < kept { entries.append(entry) } else { entries[next % kept] = entry }
+    next += 1
+  }
+
+  /// Oldest first.
+  public var events: [String] {
+    guard entries.count == kept else { return entries }
+    return Array(entries[(next % kept)...] + entries[..<(next % kept)])
+  }
+}
+
+/// The bridge's way to the sockets of readers.
+struct Port: SubscriberTransport {
+  unowned let world: World
+
+  mutating func write(_ id: SubscriberID, _ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
+    world.write(id, bytes)
+  }
+
+  mutating func park(_ id: SubscriberID, _ remainder: UnsafeRawBufferPointer) { world.park(id, remainder) }
+
+  mutating func close(_ id: SubscriberID) { world.readerOf[id]?.socket?.isClosedByBridge = true }
+}
