@@ -36,8 +36,8 @@ public struct JSONParser: ~Copyable {
     public mutating func withDocument<R>(
         _ bytes: UnsafeRawBufferPointer, _ body: (JSONValue) throws -> R
     ) throws -> R {
-        try parse(bytes)
         defer { releaseGiantTape() }
+        try parse(bytes)
         return try body(JSONValue(node: tape, bytes: bytes.baseAddress!))
     }
 
@@ -46,8 +46,8 @@ public struct JSONParser: ~Copyable {
     public mutating func withDocument<R>(
         _ bytes: UnsafeRawBufferPointer, _ body: (JSONValue) -> R
     ) throws(JSONError) -> R {
-        try parse(bytes)
         defer { releaseGiantTape() }
+        try parse(bytes)
         return body(JSONValue(node: tape, bytes: bytes.baseAddress!))
     }
 

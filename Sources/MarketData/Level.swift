@@ -69,8 +69,8 @@ struct Level: Rung {
         return true
     }
 
-    /// Both tokens of literals without exponents; nil for others. Runs from the back, because a register begun at zero
-    /// is the sum of what each digit contributes with that many digits behind it, and sums need not wait for each other.
+    /// Both tokens of literals without exponents; nil for others. From the back, because a register begun at zero is the
+    /// sum of what each digit contributes with that many digits behind it, and sums need not wait for each other.
     @inline(__always)
     private static func plainToken(
         price: UnsafeRawBufferPointer, qty: UnsafeRawBufferPointer, _ tables: CRC32Tables

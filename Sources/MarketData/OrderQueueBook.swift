@@ -164,29 +164,25 @@ public struct OrderQueueBook: Sendable {
             _ timestamp: UnsafeRawBufferPointer
         ) -> Void
     ) {
-        visitSlots(side, levels: levels) { slot in
+        forEachSlot(side, levels: levels) { slot in
             let order = pool[slot]
             order.id.withUnsafeBytes { id in
                 order.timestamp.withUnsafeBytes { timestamp in
                     order.level.withTexts { price, qty in body(id, price, qty, timestamp) }
                 }
             }
-            return true
         }
     }
 
-    /// Visits until `visit` returns false; whether it never did.
-    @discardableResult
-    private func visitSlots(_ side: BookSide, levels: Int, _ visit: (OrderPool.Slot) -> Bool) -> Bool {
+    private func forEachSlot(_ side: BookSide, levels: Int, _ body: (OrderPool.Slot) -> Void) {
         let ladder = side == .bids ? bids : asks
         for n in 0..<min(levels, ladder.count) {
             var next: OrderPool.Slot? = ladder[n].first
             while let slot = next {
-                guard visit(slot) else { return false }
+                body(slot)
                 next = pool[slot].next
             }
         }
-        return true
     }
 
     // MARK: Checksum
@@ -213,9 +209,8 @@ public struct OrderQueueBook: Sendable {
         guard let precision else { return nil }
         var token = TokenCRC(.shared, register: 0xFFFF_FFFF)
         for side in [BookSide.asks, .bids] {
-            visitSlots(side, levels: OrderBook.checksumDepth) { slot in
+            forEachSlot(side, levels: OrderBook.checksumDepth) { slot in
                 token.append(pool[slot].level, precision: precision)
-                return true
             }
         }
         return ~token.register

@@ -315,6 +315,24 @@ import Testing
         #expect(!book.hasChanges(view: 3), "not a view that was asked for")
     }
 
+    /// A price with more decimals in the middle of a message: what was noted before it is measured anew.
+    @Test func changesAcrossGrowingDecimals() throws {
+        let bids = (0..<4).map { ("\(100 - $0)", "1") }
+        let asks = (0..<4).map { ("\(101 + $0)", "1") }
+        var book = OrderBook(depth: 5)
+        book.setViews([2])
+        try book.load(bids: bids, asks: asks)
+        try update(
+            &book,
+            [
+                (.bids, "100", "0"), (.bids, "97", "0"), (.asks, "101", "0"), (.asks, "104", "0"), (.bids, "99.5", "2"),
+                (.asks, "101.25", "3"),
+            ],
+            bids: [("99.5", "2"), ("99", "1"), ("98", "1")], asks: [("101.25", "3"), ("102", "1"), ("103", "1")])
+        #expect(book.changes(.bids, view: 2) == ["100 0", "99.5 2"])
+        #expect(book.changes(.asks, view: 2) == ["101 0", "101.25 3"])
+    }
+
     @Test func removalOfWhatTheReaderNeverHad() throws {
         let asks = (0..<4).map { ("\(10 + $0)", "1") }
         var book = OrderBook(depth: 4)
