@@ -117,8 +117,8 @@ public enum Daemon {
 }
 
 /// Hands something to another thread for good: the sender does not touch it again.
-private struct Transfer<Value>: @unchecked Sendable {
-  // Sound: the only reader is the event loop, after `run` has finished with the value.
+struct Transfer<Value>: @unchecked Sendable {
+  // Sound as long as that promise is kept; `run` gives its sockets to the event loop and forgets them.
   let value: Value
 
   init(_ value: Value) { self.value = value }

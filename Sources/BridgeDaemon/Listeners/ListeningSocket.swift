@@ -17,11 +17,14 @@ final class ListeningSocket {
   let descriptor: Int32
   let path: String
   /// The file as we made it; nil if the service manager made it, who then also removes it.
-  private let file: FileIdentity?
+  private var file: FileIdentity?
 
+  /// Inode numbers are soon given out again, to the very next socket on some file systems; the time of the last
+  /// change tells them apart.
   private struct FileIdentity: Equatable {
     var device: UInt
     var inode: UInt
+    var changed: [Int]
 
     /// What is at `path` now; nil if nothing is.
     init?(_ path: String) {
@@ -29,6 +32,7 @@ final class ListeningSocket {
       guard lstat(path, &status) == 0 else { return nil }
       device = UInt(status.st_dev)
       inode = UInt(status.st_ino)
+      changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
     }
   }
 
@@ -90,6 +94,7 @@ final class ListeningSocket {
   /// - Returns: what went wrong, or nil.
   func setAccess(mode: UInt32, group: UInt32?) -> String? {
     guard let file, FileIdentity(path) == file else { return nil }
+    defer { self.file = FileIdentity(path) }
     if let group, chown(path, uid_t.max, group) != 0 { return "cannot give \(path) to group \(group): \(Errno.text)" }
     return chmod(path, mode) == 0 ? nil : "cannot set the mode of \(path): \(Errno.text)"
   }
