@@ -19,8 +19,7 @@ extension FanOut {
             guard write(to: slot, now: now, transport: &transport) else { return }
         }
         if hasEverything(slot) { return settle(slot, transport: &transport) }
-        subscribers[Int(slot)].behindSince = subscribers[Int(slot)].behindSince ?? now.monotonic
-        scheduleLagCheck(now: now)
+        noteBehind(slot, now: now)
         callAttention(slot)
     }
 
@@ -289,10 +288,14 @@ extension FanOut {
     private mutating func block(_ slot: UInt32, now: Moment) {
         distribution.setInSync(slot, false)
         subscribers[Int(slot)].isBlocked = true
-        subscribers[Int(slot)].behindSince = subscribers[Int(slot)].behindSince ?? now.monotonic
         subscribers[Int(slot)].statistics.blocks += 1
         statistics.blocks += 1
-        lowestCursor = min(lowestCursor, subscribers[Int(slot)].lowestPosition)
+        noteBehind(slot, now: now)
+    }
+
+    private mutating func noteBehind(_ slot: UInt32, now: Moment) {
+        subscribers[Int(slot)].behindSince = subscribers[Int(slot)].behindSince ?? now.monotonic
+        noteCursor(slot)
         scheduleLagCheck(now: now)
     }
 }

@@ -50,7 +50,7 @@ extension FanOut {
             let subscription = fanOut.begin(topic.index, start, slot: slot)
             fanOut.insert(subscription, slot: slot)
         }
-        lowestCursor = min(lowestCursor, subscribers[Int(slot)].lowestPosition)
+        noteCursor(slot)
         return .subscribed
     }
 
@@ -77,7 +77,7 @@ extension FanOut {
             fanOut.subscribers[Int(slot)].everything = everything
         }
         everythingSlots.append(slot)
-        lowestCursor = min(lowestCursor, subscribers[Int(slot)].lowestPosition)
+        noteCursor(slot)
         return .subscribed
     }
 
@@ -208,9 +208,14 @@ extension FanOut {
         if distribution.isInSync(slot) {
             distribution.setInSync(slot, false)
             subscribers[Int(slot)].cursor = flushedSeq + 1
-            lowestCursor = min(lowestCursor, flushedSeq + 1)
+            noteCursor(slot)
         }
         callAttention(slot)
+    }
+
+    /// Keeps `lowestCursor` true. To be called whenever a subscriber that is not in sync may have come to need older lines.
+    mutating func noteCursor(_ slot: UInt32) {
+        lowestCursor = min(lowestCursor, subscribers[Int(slot)].lowestPosition)
     }
 
     private mutating func removeFollower(_ slot: UInt32, of topic: UInt32) {
