@@ -200,6 +200,7 @@ extension Bridge {
   ) {
     let time = time.flatMap { $0.kind == .string ? $0.text : nil }
     let envelope = topic.updatePrefix.count + (time?.count ?? 0) + EventLine.overheadMax
+    guard envelope + bytesMax <= configuration.limits.lineBytesMax else { return refuseOversized(topic, now: now) }
     fanOut.publish(topic: topic.id, maxBytes: envelope + bytesMax) { pointer, seq, prev in
       var cursor = JSONCursor(pointer)
       EventLine.write(
@@ -218,6 +219,10 @@ extension Bridge {
     receivedText.set(wall: receivedWall)
     line.removeAll()
     topic.feed.writeState(of: topic, into: &line)
+    guard
+      line.bytes.count + topic.snapshotPrefix.count + topic.feed.time.count + EventLine.overheadMax
+        <= configuration.limits.lineBytesMax
+    else { return refuseOversized(topic, now: now) }
     line.withUnsafeBytes { data in
       topic.feed.time.withUnsafeBytes { time in
         let bytesMax = topic.snapshotPrefix.count + time.count + EventLine.overheadMax + data.count
@@ -236,6 +241,12 @@ extension Bridge {
     topic.isLive = true
     topic.stale = nil
     answerHeld(topic, now: now)
+  }
+
+  /// What does not fit into a line cannot be passed on whole, and is not passed on in part.
+  private func refuseOversized(_ topic: Topic, now: Moment) {
+    guard let upstream = topic.upstream else { return }
+    perform(session.topicFailed(upstream, .malformed, now: now), now: now)
   }
 
   /// Tells everyone who reads one of them that these topics' data can not be relied on until their next snapshot.

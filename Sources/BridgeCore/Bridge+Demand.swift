@@ -158,6 +158,7 @@ extension Bridge {
   private func drop(_ topic: Topic, now: Moment) {
     let feed = topic.feed
     let upstream = topic.upstream
+    tellRemainingReaders(of: topic)
     catalog.remove(topic)
     fanOut.removeTopic(topic.id)
     if let upstream, topic.key.channel != .instrument, !feed.topics.contains(where: { $0.upstream == upstream }) {
@@ -167,6 +168,18 @@ extension Bridge {
     if feed.topics.isEmpty, feed !== instruments, feed !== statusFeed { catalog.remove(feed) }
     (feed as? BookFeed)?.refreshViews()
   }
+
+  /// Those who follow whatever there is make no demand, but must not take the last state for the present one.
+  private func tellRemainingReaders(of topic: Topic) {
+    guard topic.isLive, fanOut.subscriberCount(of: topic.id) > 0 || wideInstrumentReaders > 0 else { return }
+    line.removeAll()
+    Line.stale(
+      &line, seq: nil, reason: Self.dropped, upstream: UpstreamName.public.text, topics: [topic.key])
+    for id in connections.keys where fanOut.isSubscribed(id, to: topic.id) { send(to: id) }
+  }
+
+  /// Reason of `stale` for a topic that is carried no more because nobody asks for it by name.
+  static let dropped = "dropped"
 
   // MARK: Pins
 
@@ -186,11 +199,19 @@ extension Bridge {
     return parameters.keys.map(canonical)
   }
 
-  /// Kraken's spelling, as far as the instrument list is known; upper case until then.
+  /// Kraken's spelling, as far as the instrument list is known. Until then upper case, but for the `x` behind the name
+  /// of a tokenized asset (`TSLAx/USD`).
   func canonical(_ key: TopicKey) -> TopicKey {
     var key = key
     guard !key.isAsset, !key.name.isEmpty else { return key }
-    key.name = instruments.canonical(key.name) ?? (instruments.isKnown ? key.name : key.name.uppercased())
+    if let canonical = instruments.canonical(key.name) {
+      key.name = canonical
+    } else if !instruments.isKnown {
+      let parts = key.name.split(separator: "/", omittingEmptySubsequences: false).map { part in
+        part.hasSuffix("x") && part.dropLast().contains(where: \.isUppercase) ? String(part) : part.uppercased()
+      }
+      key.name = parts.joined(separator: "/")
+    }
     return key
   }
 }

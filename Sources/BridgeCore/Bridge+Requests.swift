@@ -113,7 +113,9 @@ extension Bridge {
     _ connection: Connection, _ key: TopicKey, _ options: SubscribeOptions, _ head: AnswerHead,
     expired: inout UInt64?, now: Moment
   ) throws(RequestFault) {
-    if connection.followsEverything || connection.explicit(catalog[key]) {
+    if let topic = catalog[key],
+      connection.explicit(topic) || connection.followsEverything && fanOut.isSubscribed(connection.id, to: topic.id)
+    {
       throw RequestFault(.alreadySubscribed, "Already subscribed")
     }
     try checkKnown(key)
@@ -174,7 +176,8 @@ extension Bridge {
       throw RequestFault(.unknownSymbol, "unknown asset '\(key.name)'")
     }
     guard instruments.pairs[key.name] == nil else { return }
-    let hint = Spelling.nearest(to: key.name, among: instruments.pairs.keys.sorted())
+    suggestionsLeft -= 1
+    let hint = suggestionsLeft < 0 ? nil : Spelling.nearest(to: key.name, among: instruments.pairs.keys)
     throw RequestFault(
       .unknownSymbol, "Currency pair not supported \(key.name)" + (hint.map { "; did you mean \($0)?" } ?? ""))
   }
@@ -202,25 +205,31 @@ extension Bridge {
     guard !connection.followsEverything, !connection.wildcards.contains(topics) else {
       throw RequestFault(.alreadySubscribed, "Already subscribed")
     }
+    answerAll(connection.id, topics, head, snapshot: options.snapshot, now: now)
+    let isExpired = followAll(topics, connection, options, now: now)
+    if isExpired, let since = options.since { sayExpired(connection, since: since) }
+  }
+
+  /// - Returns: whether lines that were asked for are not in the log any more; snapshots come instead.
+  func followAll(
+    _ topics: TopicParameters, _ connection: Connection, _ options: SubscribeOptions, now: Moment
+  ) -> Bool {
     // Topics made now are followed below as the request says, not as those that are made later.
     if topics.channel == .instrument { makeInstrumentTopics(now: now) }
     connection.wildcards.append(topics)
-    answerAll(connection.id, topics, head, snapshot: options.snapshot, now: now)
-    var expired = false
+    var isExpired = false
     for topic in catalog.sorted where topics.covers(topic.key) && !connection.explicit(topic) {
       var start: Start = options.snapshot ? .snapshotOwed : .live
       if let since = options.since {
         start = .since(since)
-        if since < topic.createdAfter || fanOut.subscribe(connection.id, to: topic.id, start: start) == .expired {
-          expired = true
-          start = .snapshotOwed
-        } else {
-          continue
-        }
+        guard since < topic.createdAfter || fanOut.subscribe(connection.id, to: topic.id, start: start) == .expired
+        else { continue }
+        isExpired = true
+        start = .snapshotOwed
       }
       _ = fanOut.subscribe(connection.id, to: topic.id, start: start)
     }
-    if expired, let since = options.since { sayExpired(connection, since: since) }
+    return isExpired
   }
 
   private func answerAll(
@@ -273,11 +282,17 @@ extension Bridge {
   }
 
   private func unsubscribe(_ connection: Connection, _ key: TopicKey, _ head: AnswerHead, now: Moment) {
-    guard let topic = catalog[key], isFollowing(connection, topic) else {
+    guard let topic = catalog[key], fanOut.isSubscribed(connection.id, to: topic.id) else {
       let fault = RequestFault(
         .notSubscribed, "Subscription Not Found", method: head.method, symbol: key.name.isEmpty ? nil : key.name,
         requestID: head.requestID)
       return refuse(connection, fault, timeIn: head.timeIn, now: now)
+    }
+    // Its subscribe may still wait for Kraken's answer, which does not matter any more.
+    release(topic, now: now) { bridge, request in
+      guard request.subscriber == connection.id, case .subscribe(let snapshot) = request.kind else { return false }
+      bridge.answerSubscribed(request.subscriber, topic, snapshot, request.head, now: now)
+      return true
     }
     if connection.explicit.remove(topic.id.index) != nil {
       topic.demand -= 1
@@ -300,21 +315,35 @@ extension Bridge {
     _ connection: Connection, _ topics: TopicParameters, _ head: AnswerHead, now: Moment
   ) throws(RequestFault) {
     let key = canonical(topics.keys[0])
+    do throws(RequestFault) {
+      try snapshot(connection, key, head, now: now)
+    } catch {
+      var fault = error
+      fault.symbol = key.name.isEmpty ? nil : key.name
+      throw fault
+    }
+  }
+
+  private func snapshot(
+    _ connection: Connection, _ key: TopicKey, _ head: AnswerHead, now: Moment
+  ) throws(RequestFault) {
     try checkKnown(key)
     if let stale = catalog[key]?.stale, stale.reason == StaleReason.refused.rawValue {
-      throw RequestFault(.upstreamRefused, stale.error ?? "refused by Kraken", symbol: key.name)
+      throw RequestFault(.upstreamRefused, stale.error ?? "refused by Kraken")
     }
     if let topic = catalog[key], topic.isLive {
       return answerSnapshot(connection.id, topic, head, now: now)
     }
     guard upstreamState != .offline, upstreamState != .connecting else {
-      throw RequestFault(
-        .upstreamOffline, "no connection to Kraken, and \(key.channel.rawValue) \(key.name) is not at hand",
-        symbol: key.name)
+      let what = key.name.isEmpty ? key.channel.rawValue : "\(key.channel.rawValue) \(key.name)"
+      throw RequestFault(.upstreamOffline, "no connection to Kraken, and \(what) is not at hand")
     }
     // Not carried: asked for now, answered when it has come, and kept for a while in case somebody asks again.
     let topic = topic(key, now: now)
-    if topic.isLive { return answerSnapshot(connection.id, topic, head, now: now) }
+    if topic.isLive {
+      demandFell(topic, now: now)
+      return answerSnapshot(connection.id, topic, head, now: now)
+    }
     topic.demand += 1
     hold(topic, HeldRequest(
       subscriber: connection.id, head: head, kind: .snapshot,
@@ -386,6 +415,7 @@ extension Bridge {
   }
 
   private func release(_ topic: Topic, now: Moment, _ answer: (Bridge, HeldRequest) -> Bool) {
+    guard !topic.held.isEmpty else { return }
     let held = topic.held
     topic.held = []
     for request in held {

@@ -58,6 +58,7 @@ extension Bridge {
     case .topics(let subscriptions):
       for subscription in subscriptions {
         guard let parameters = try? subscription.parameters else { continue }
+        if parameters.isEverySymbol { _ = followAll(parameters, connection, SubscribeOptions(), now: now) }
         for key in parameters.keys.map(canonical) { follow(key, connection, start: .snapshotOwed, now: now) }
       }
     }
@@ -90,7 +91,8 @@ extension Bridge {
   private func takeLines(of connection: Connection, _ bytes: UnsafeRawBufferPointer, now: Moment) -> Int {
     var start = 0
     while !connection.isClosing {
-      connection.isInputPaused = fanOut.directedBytes(connection.id) > configuration.limits.answerBytesMax
+      connection.isInputPaused = !mayAnswer(connection.id)
+      if connection.isInputPaused { pausedInput.insert(connection.id) }
       guard !connection.isInputPaused, let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { break }
       let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
       start = end + 1
@@ -135,7 +137,7 @@ extension Bridge {
         pausedInput.remove(id)
         continue
       }
-      guard fanOut.directedBytes(id) <= configuration.limits.answerBytesMax else { continue }
+      guard mayAnswer(id) else { continue }
       pausedInput.remove(id)
       connection.isInputPaused = false
       takeInput(of: connection, now: now)
@@ -143,10 +145,12 @@ extension Bridge {
     }
   }
 
+  /// Whether few enough answers wait to be written to take further requests.
+  func mayAnswer(_ id: SubscriberID) -> Bool { fanOut.directedBytes(id) <= configuration.limits.answerBytesMax }
+
   /// False while the connection's answers pile up: stop reading from its socket.
   public func wantsInput(_ id: SubscriberID) -> Bool {
     guard let connection = connections[id] else { return false }
-    if connection.isInputPaused { pausedInput.insert(id) }
     return !connection.isInputPaused && !connection.isClosing
   }
 
@@ -156,7 +160,7 @@ extension Bridge {
   public func subscriberHalfClosed(_ id: SubscriberID, now: Moment) {
     guard let connection = connections[id] else { return }
     connection.isHalfClosed = true
-    if connection.isInputPaused { pausedInput.insert(id) } else { endOfInput(connection, now: now) }
+    if !connection.isInputPaused { endOfInput(connection, now: now) }
   }
 
   private func endOfInput(_ connection: Connection, now: Moment) {

@@ -44,6 +44,12 @@ public final class Bridge {
   var heldDeadlines: [(deadline: Int64, topic: TopicID)] = []
   /// Connections whose answers pile up; their input waits.
   var pausedInput: Set<SubscriberID> = []
+  /// The last turn left work that another one can do at once; others get their turn in between.
+  private var isTurnDue = false
+  private var turnEndedAt: Int64 = .min
+  /// Looking for the nearest of a thousand names takes a while, so a flood of misspelt symbols gets few suggestions.
+  var suggestionsLeft = Bridge.suggestionsPerTurn
+  private static let suggestionsPerTurn = 20
   /// `reload` requests under way.
   var reloadRequests: [SubscriberID: [AnswerHead]] = [:]
   /// Connections that follow every instrument.
@@ -101,10 +107,14 @@ public final class Bridge {
       for notice in fanOut.checkLag(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
     }
     for notice in fanOut.flush(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
+    suggestionsLeft = Self.suggestionsPerTurn
+    isTurnDue = fanOut.hasDueWork || pausedInput.contains { mayAnswer($0) }
+    turnEndedAt = now.monotonic
   }
 
   /// Monotonic nanoseconds of the next moment `deadlineReached` has something to do.
   public var nextDeadline: Int64? {
+    guard !isTurnDue else { return turnEndedAt }
     var earliest = rates.nextTick
     if let deadline = session.nextDeadline { earliest = min(earliest, deadline) }
     if let first = lingering.first { earliest = min(earliest, first.deadline) }

@@ -107,12 +107,18 @@ public enum Line {
     line.append("}}\n")
   }
 
-  /// - Parameter topics: nil writes `"*"`, every topic of the upstream.
+  /// - Parameters:
+  ///   - seq: nil for a line made for one reader that may overtake lines of the log: its number would claim to
+  ///     whoever resumes from it that they had been read.
+  ///   - topics: nil writes `"*"`, every topic of the upstream.
   public static func stale(
-    _ line: inout JSONBytes, seq: UInt64, reason: String, upstream: String, topics: [TopicKey]?, error: String? = nil
+    _ line: inout JSONBytes, seq: UInt64?, reason: String, upstream: String, topics: [TopicKey]?, error: String? = nil
   ) {
-    line.append("{\"channel\":\"bridge\",\"type\":\"stale\",\"seq\":")
-    line.append(seq)
+    line.append("{\"channel\":\"bridge\",\"type\":\"stale\"")
+    if let seq {
+      line.key("seq")
+      line.append(seq)
+    }
     line.append(",\"data\":{\"reason\":")
     line.append(quoted: reason)
     line.key("upstream")

@@ -114,6 +114,7 @@ struct ParameterReading {
       options.since = seq
     case "on_slow" where method == "subscribe":
       try setOnSlow(value.string ?? "")
+    case "snapshot" where method == "unsubscribe": break  // clients repeat all of their parameters
     case "token": break  // clients written for Kraken send one; the bridge has its own
     default: throw unsupported(key)
     }

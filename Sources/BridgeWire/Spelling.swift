@@ -18,33 +18,63 @@ public enum Spelling {
     return currentAsset(pair[..<slash]) + "/" + currentAsset(pair[pair.index(after: slash)...])
   }
 
-  /// The candidate that takes the fewest edits to reach, if it is near enough to be meant.
+  /// The candidate that takes the fewest edits to reach, if it is near enough to be meant; of several the first in
+  /// the alphabet. Case does not matter.
   public static func nearest(to word: String, among candidates: some Sequence<String>) -> String? {
-    let wanted = Array(word.lowercased().utf8)
-    let allowed = max(1, wanted.count / 3)
+    let wanted = Array(word.utf8)
+    guard wanted.count <= wordBytesMax else { return nil }
+    var limit = max(1, wanted.count / 3)
     var best: (distance: Int, candidate: String)?
-    for candidate in candidates {
-      let distance = distance(wanted, Array(candidate.lowercased().utf8), atMost: allowed)
-      if distance <= allowed, distance < best?.distance ?? .max { best = (distance, candidate) }
+    var rows = EditRows()
+    for candidate in candidates where abs(candidate.utf8.count - wanted.count) <= limit {
+      guard let distance = rows.distance(wanted, Array(candidate.utf8), atMost: limit) else { continue }
+      if let best, distance == best.distance, best.candidate < candidate { continue }
+      best = (distance, candidate)
+      limit = distance
     }
     return best?.candidate
   }
 
-  /// Edits (insert, delete, replace, swap neighbours) between two words; stops early above `atMost`.
-  static func distance(_ a: [UInt8], _ b: [UInt8], atMost: Int) -> Int {
-    guard abs(a.count - b.count) <= atMost else { return .max }
-    var twoBack: [Int] = []
-    var previous = Array(0...b.count)
-    for i in 0..<a.count {
-      var row = [i + 1]
-      row.reserveCapacity(b.count + 1)
-      for j in 0..<b.count {
-        var cost = min(row[j] + 1, previous[j + 1] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] { cost = min(cost, twoBack[j - 1] + 1) }
+  /// Nobody means a name by something longer.
+  static let wordBytesMax = 64
+
+  /// Edits (insert, delete, replace, swap neighbours) between two words; nil above `atMost`.
+  static func distance(_ a: String, _ b: String, atMost: Int) -> Int? {
+    var rows = EditRows()
+    return rows.distance(Array(a.utf8), Array(b.utf8), atMost: atMost)
+  }
+}
+
+/// Three rows of the table of distances between beginnings of two words, kept for the next pair of words.
+private struct EditRows {
+  private var twoBack: [Int] = []
+  private var previous: [Int] = []
+  private var row: [Int] = []
+
+  mutating func distance(_ a: [UInt8], _ b: [UInt8], atMost: Int) -> Int? {
+    guard abs(a.count - b.count) <= atMost else { return nil }
+    previous.removeAll(keepingCapacity: true)
+    previous.append(contentsOf: 0...b.count)
+    for i in a.indices {
+      row.removeAll(keepingCapacity: true)
+      row.append(i + 1)
+      var least = i + 1
+      for j in b.indices {
+        var cost = min(row[j] + 1, previous[j + 1] + 1, previous[j] + (Self.same(a[i], b[j]) ? 0 : 1))
+        if i > 0, j > 0, Self.same(a[i], b[j - 1]), Self.same(a[i - 1], b[j]) { cost = min(cost, twoBack[j - 1] + 1) }
         row.append(cost)
+        least = min(least, cost)
       }
-      (twoBack, previous) = (previous, row)
+      // A swap reaches back one row, so that row counts too.
+      guard least <= atMost || previous.min()! <= atMost else { return nil }
+      swap(&twoBack, &previous)
+      swap(&previous, &row)
     }
-    return previous[b.count]
+    return previous[b.count] <= atMost ? previous[b.count] : nil
+  }
+
+  /// But for the case of ASCII letters.
+  private static func same(_ a: UInt8, _ b: UInt8) -> Bool {
+    a == b || (a ^ b == 0x20 && UInt8(ascii: "a")...UInt8(ascii: "z") ~= a | 0x20)
   }
 }
