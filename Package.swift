@@ -67,12 +67,17 @@ let package = Package(
     pure("SimulatedExchange"),
     pure("KrakenSimulator", ["SimulatedExchange", .product(name: "Logging", package: "swift-log")] + nio),
 
+    // The whole bridge in a simulated world, driven by one seed.
+    pure(
+      "BridgeSimulation",
+      ["MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeCore", "SimulatedExchange"]),
+
     // The other end of our socket.
     pure("KrakenBridgeClient", ["JSONText"]),
     pure(
       "ControlCommands",
       [
-        "KrakenBridgeClient", "JSONText", "MarketData",
+        "KrakenBridgeClient",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -92,6 +97,9 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ] + nio, swiftSettings: strict),
 
+    .executableTarget(name: "kraken-simulate", dependencies: ["BridgeSimulation"], swiftSettings: strict),
+
+    tests("LayeringTests", []),
     tests("MarketDataTests", ["MarketData", "JSONText"]),
     tests("JSONTextTests", ["JSONText"]),
     tests("KrakenWireTests", ["KrakenWire", "JSONText"]),
@@ -100,13 +108,21 @@ let package = Package(
     tests("BridgeWireTests", ["BridgeWire", "JSONText"]),
     tests(
       "BridgeCoreTests",
-      ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange"]),
+      ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange", "BridgeSimulation"]),
     tests("SystemdNotifyTests", ["SystemdNotify"]),
-    tests("BridgeDaemonTests", ["BridgeDaemon"] + nio + [.product(name: "NIOEmbedded", package: "swift-nio")]),
+    tests(
+      "BridgeDaemonTests",
+      [
+        "BridgeDaemon", "BridgeCore", "FanOut", "KrakenSession", "MarketData", "KrakenSimulator", "SimulatedExchange",
+        .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
+      ] + nio),
     tests("SimulatedExchangeTests", ["SimulatedExchange"]),
     tests("KrakenSimulatorTests", ["KrakenSimulator", "SimulatedExchange"] + nio),
-    tests("KrakenBridgeClientTests", ["KrakenBridgeClient"]),
-    tests("ControlCommandsTests", ["ControlCommands", "KrakenBridgeClient"]),
+    // A bridge that says what a test wants it to say.
+    .target(name: "ScriptedBridge", path: "Tests/ScriptedBridge", swiftSettings: strict),
+    tests("KrakenBridgeClientTests", ["KrakenBridgeClient", "ScriptedBridge"]),
+    tests("ControlCommandsTests", ["ControlCommands", "KrakenBridgeClient", "ScriptedBridge"]),
+    tests("EndToEndTests", ["kraken-bridged", "kraken-ctl", "kraken-sim"]),
   ],
   swiftLanguageModes: [.v6]
 )
