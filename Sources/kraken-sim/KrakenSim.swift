@@ -76,7 +76,7 @@ struct KrakenSim: AsyncParsableCommand {
       for fault in trouble.fault { _ = try ScheduledFault(parsing: fault) }
       var scenario = Scenario()
       try applyFlags(to: &scenario)
-    } catch let error as ScenarioError {
+    } catch {
       throw ValidationError(error.description)
     }
   }
