@@ -38,7 +38,7 @@ struct Ledger: Sendable {
   // MARK: Coming and going
 
   mutating func insert(_ topic: UpstreamTopic) -> Int {
-    let entry = LedgerEntry(topic, hash: TopicIndex.hash(topic.channel, topic.symbol.utf8))
+    let entry = LedgerEntry(topic)
     let id: Int
     if let free = vacant.popLast() {
       id = free
@@ -122,7 +122,7 @@ struct Ledger: Sendable {
   ) {
     var candidates = index.candidates(hash: TopicIndex.hash(channel, symbol))
     while let id = index.next(&candidates) {
-      guard entries[id].topic.channel == channel, entries[id].symbol.elementsEqual(symbol) else { continue }
+      guard entries[id].topic.channel == channel, entries[id].isAbout(symbol) else { continue }
       body(id)
     }
   }

@@ -76,10 +76,24 @@ struct LedgerEntry: Sendable {
   /// How long it may be silent while live, in nanoseconds.
   var silenceLimit: Int64?
 
-  init(_ topic: UpstreamTopic, hash: UInt32) {
+  init(_ topic: UpstreamTopic) {
     self.topic = topic
     symbol = Array(topic.symbol.utf8)
-    self.hash = hash
+    hash = TopicIndex.hash(topic.channel, symbol)
+  }
+
+  /// Whether this is about the symbol with these bytes.
+  @inline(__always)
+  func isAbout(_ symbol: UnsafeRawBufferPointer) -> Bool {
+    guard self.symbol.count == symbol.count else { return false }
+    return self.symbol.withUnsafeBytes { own in
+      var index = 0
+      while index < own.count {
+        guard own[index] == symbol[index] else { return false }
+        index &+= 1
+      }
+      return true
+    }
   }
 
   /// Answers to requests before the next one mean nothing from here on.

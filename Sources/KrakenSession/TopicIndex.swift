@@ -2,7 +2,7 @@
 //
 // Open addressing with linear probing over (hash, topic). Several topics of one symbol (candle
 // intervals, ticker triggers, an old and a new depth) simply lie in the same run. The caller
-// verifies each candidate; removal moves the rest of the run up, so that there are no tombstones.
+// verifies each candidate. Removal moves the rest of the run up, so that there are no tombstones.
 
 import KrakenWire
 
@@ -24,12 +24,34 @@ struct TopicIndex: Sendable {
 
   private var mask: Int { slots.count - 1 }
 
-  /// FNV-1a, the channel first.
-  static func hash(_ channel: KrakenChannel, _ symbol: some Sequence<UInt8>) -> UInt32 {
-    var hash: UInt32 = 2_166_136_261
-    hash = (hash ^ UInt32(channel.rawValue)) &* 16_777_619
-    for byte in symbol { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    return hash
+  /// Eight bytes at a time, the rest as one word; the multiplication spreads them, the shift brings them down.
+  static func hash(_ channel: KrakenChannel, _ symbol: UnsafeRawBufferPointer) -> UInt32 {
+    var hash = UInt64(channel.rawValue) &+ UInt64(symbol.count) << 8
+    forEachWord(of: symbol) { word in
+      hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+      hash ^= hash >> 32
+    }
+    return UInt32(truncatingIfNeeded: hash)
+  }
+
+  static func hash(_ channel: KrakenChannel, _ symbol: [UInt8]) -> UInt32 {
+    symbol.withUnsafeBytes { hash(channel, $0) }
+  }
+
+  @inline(__always)
+  private static func forEachWord(of bytes: UnsafeRawBufferPointer, _ body: (UInt64) -> Void) {
+    var index = 0
+    while index &+ 8 <= bytes.count {
+      body(bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      index &+= 8
+    }
+    guard index < bytes.count else { return }
+    var rest: UInt64 = 0
+    while index < bytes.count {
+      rest = rest << 8 | UInt64(bytes[index])
+      index &+= 1
+    }
+    body(rest)
   }
 
   mutating func insert(_ topic: Int, hash: UInt32) {

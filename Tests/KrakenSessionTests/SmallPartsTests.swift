@@ -299,10 +299,10 @@ extension Box<AttemptBudget> {
   }
 
   @Test func channelAndSymbolBothCount() {
-    let symbols = ["BTC/USD", "ETH/USD", "BTC/EUR", "", "TSLAx/USD"]
+    let symbols = ["BTC/USD", "ETH/USD", "BTC/EUR", "", "TSLAx/USD", "LONGNAME/USD", "LONGNAME/EUR", "A", "AA"]
     var hashes: Set<UInt32> = []
     for channel in KrakenChannel.allCases {
-      for symbol in symbols { hashes.insert(TopicIndex.hash(channel, symbol.utf8)) }
+      for symbol in symbols { hashes.insert(TopicIndex.hash(channel, Array(symbol.utf8))) }
     }
     #expect(hashes.count == KrakenChannel.allCases.count * symbols.count)
   }
