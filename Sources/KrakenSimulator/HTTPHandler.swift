@@ -51,7 +51,7 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     case .refuse(let status):
       refusal = nil
       let page = "<html><body><h1>\(status)</h1></body></html>"
-      return send(status, Array(page.utf8), type: "text/html", keepAlive: false, context)
+      return send(status, Array(page.utf8), type: "text/html", context)
     case .accept, nil: break
     }
     let parts = head.uri.split(separator: "?", maxSplits: 1)
@@ -59,20 +59,19 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     let answer = runner.change {
       $0.rest(path: String(parts.first ?? ""), query: query.isEmpty ? String(buffer: body) : query)
     }
-    send(answer.status, answer.body, type: "application/json", keepAlive: head.isKeepAlive, context)
+    send(answer.status, answer.body, type: "application/json", context)
   }
 
-  private func send(
-    _ status: Int, _ bytes: [UInt8], type: String, keepAlive: Bool, _ context: ChannelHandlerContext
-  ) {
-    var headers = HTTPHeaders([("content-type", type), ("content-length", String(bytes.count))])
-    if !keepAlive { headers.add(name: "connection", value: "close") }
+  /// One request a connection: the handler that upgrades looks at the first request only, and a client that keeps its
+  /// connection would come back on it with an upgrade.
+  private func send(_ status: Int, _ bytes: [UInt8], type: String, _ context: ChannelHandlerContext) {
+    let headers: HTTPHeaders = [
+      "content-type": type, "content-length": String(bytes.count), "connection": "close",
+    ]
     let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: status), headers: headers)
     context.write(wrapOutboundOut(.head(head)), promise: nil)
     context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: bytes)))), promise: nil)
     let channel = context.channel
-    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in
-      if !keepAlive { channel.close(promise: nil) }
-    }
+    context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in channel.close(promise: nil) }
   }
 }

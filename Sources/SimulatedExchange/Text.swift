@@ -38,14 +38,21 @@ extension Text {
 
   /// `digits`, with zeros in front up to a width.
   mutating func add(digits: UInt64, atLeast width: Int) {
-    var rest = digits
+    var length = 1
+    var limit: UInt64 = 10
+    while digits >= limit, length < 20 {
+      length += 1
+      limit = length < 20 ? limit * 10 : limit
+    }
     let start = count
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+    append(contentsOf: repeatElement(UInt8(ascii: "0"), count: Swift.max(length, width)))
+    var rest = digits
+    var place = count - 1
+    while rest > 0, place >= start {
+      self[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
-    } while rest > 0
-    while count - start < width { append(UInt8(ascii: "0")) }
-    self[start...].reverse()
+      place -= 1
+    }
   }
 
   /// A number with all its decimals, trailing zeros included: `81776.0`, `0.00005100`.
