@@ -10,6 +10,7 @@ import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import SimulatedExchange
+import SystemdNotify
 import Testing
 
 @testable import BridgeDaemon
@@ -61,6 +62,8 @@ private final class Reader {
 private final class Running: Sendable {
   let directory: String
   let simulator: SimulatorServer
+  /// What the service manager was told.
+  let notified = NIOLockedValueBox<[ServiceNote]>([])
   private let group: MultiThreadedEventLoopGroup
   private let loop: NIOLoopBound<DaemonLoop>
 
@@ -80,10 +83,12 @@ private final class Running: Sendable {
     for listener in settings.listeners { sockets.append(try listener.open(passed: [])) }
     let handedOver = Transfer(sockets)
     let eventLoop = group.next()
-    loop = try await eventLoop.submit { [settings] in
+    loop = try await eventLoop.submit { [settings, notified] in
       let parts = DaemonLoop.Parts(
         settings: settings, version: "1.2.3", sockets: handedOver.value,
-        reread: reread ?? { () throws(InvalidSettings) in settings }, logger: logger, processID: getpid(), userID: getuid())
+        reread: reread ?? { () throws(InvalidSettings) in settings }, logger: logger,
+        processID: getpid(), userID: getuid(), watchdog: Watchdog(interval: .milliseconds(1)),
+        notify: { notes in notified.withLockedValue { $0 += notes } })
       return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
     }.get()
     try await eventLoop.flatSubmit { [loop] in loop.value.start() }.get()
@@ -143,6 +148,10 @@ struct DaemonLoopTests {
       #expect(reader.value.line() == nil)
     }
     #expect(access(path, F_OK) != 0)
+    let notes = running.notified.withLockedValue { $0 }
+    #expect(notes.first == .ready)
+    #expect(notes.suffix(2) == [.stopping, .status("stopping")])
+    #expect(notes.contains(.watchdog))
     #expect(StateFile(directory: directory.path).load(now: SystemClock.now).state.seq > 0)
     try await running.tearDown()
   }
@@ -236,6 +245,9 @@ struct DaemonLoopTests {
       reader.value.send("ping\n")
       _ = try reader.value.line(with: "\"pong\"")
     }
+    let notes = running.notified.withLockedValue { $0 }
+    #expect(notes.count { if case .reloading = $0 { true } else { false } } == 4)
+    #expect(notes.count { $0 == .ready } == 5)
     try await running.stop()
     try await running.tearDown()
   }

@@ -64,7 +64,8 @@ public enum Daemon {
       let loop = try eventLoop.submit {
         let parts = DaemonLoop.Parts(
           settings: settings, version: version, sockets: handedOver.value, reread: reread, logger: logger,
-          processID: getpid(), userID: getuid())
+          processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
+          notify: { ServiceManager.notify($0) })
         return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
       }.wait()
       try eventLoop.flatSubmit { loop.value.start() }.wait()

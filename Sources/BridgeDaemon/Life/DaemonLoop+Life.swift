@@ -19,7 +19,7 @@ extension DaemonLoop {
         let paths = settings.listeners.map(\.path).joined(separator: ", ")
         logger.notice("kraken-bridged \(version) serves \(paths)")
         lastStatus = bridge.statusLine(now: SystemClock.now)
-        ServiceManager.notify(.ready, .status(lastStatus))
+        notify([.ready, .status(lastStatus)])
         startReporting()
       }
       .nonisolated()
@@ -37,7 +37,6 @@ extension DaemonLoop {
       loop.logRepeats()
     }
     every(.seconds(60)) { loop in loop.saveState(now: SystemClock.now) }
-    watchdog = Watchdog.requested()
     if let interval = watchdog?.pingInterval {
       every(.nanoseconds(max(1, interval.nanoseconds))) { loop in loop.feedWatchdog() }
     }
@@ -56,7 +55,7 @@ extension DaemonLoop {
     let status = bridge.statusLine(now: SystemClock.now)
     guard status != lastStatus else { return }
     lastStatus = status
-    ServiceManager.notify(.status(status))
+    notify([.status(status)])
   }
 
   /// The ping is evidence that this loop does its work: it comes from the loop, and not when the bridge waits
@@ -65,7 +64,7 @@ extension DaemonLoop {
     guard let watchdog else { return }
     let overdue = SystemClock.now.monotonic - (bridge.nextDeadline ?? .max)
     guard overdue < watchdog.interval.nanoseconds else { return }
-    ServiceManager.notify(.watchdog)
+    notify([.watchdog])
   }
 
   // MARK: Reload
@@ -73,7 +72,7 @@ extension DaemonLoop {
   /// Reads the configuration again and takes over what can change while running. All or nothing.
   /// - Returns: why it was refused, or nil.
   func reload() -> String? {
-    ServiceManager.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds))
+    notify([.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds)])
     let error = takeNewSettings()
     if let error {
       logger.error("the new configuration is refused, the old one stays: \(error)")
@@ -81,7 +80,7 @@ extension DaemonLoop {
       logger.notice("the configuration was reloaded")
     }
     lastStatus = bridge.statusLine(now: SystemClock.now)
-    ServiceManager.notify(.ready, .status(lastStatus))
+    notify([.ready, .status(lastStatus)])
     return error
   }
 
@@ -151,7 +150,7 @@ extension DaemonLoop {
     let done = eventLoop.makePromise(of: Void.self)
     stopping = done
     logger.notice("stopping")
-    ServiceManager.notify(.stopping, .status("stopping"))
+    notify([.stopping, .status("stopping")])
     for listener in listeners { listener.stop() }
     for task in repeatedTasks { task.cancel() }
     repeatedTasks = []

@@ -38,7 +38,9 @@ final class DaemonLoop {
   var departed: [SubscriberID] = []
   var upstreams: [UpstreamName: UpstreamTransport] = [:]
   var tls: NIOSSLContext?
-  var watchdog: Watchdog?
+  let watchdog: Watchdog?
+  /// Tells the service manager.
+  let notify: ([ServiceNote]) -> Void
   var lastStatus = ""
   var repeatedTasks: [RepeatedTask] = []
   var stopping: EventLoopPromise<Void>?
@@ -59,6 +61,8 @@ final class DaemonLoop {
     var logger: Logger
     var processID: Int32
     var userID: UInt32
+    var watchdog: Watchdog?
+    var notify: ([ServiceNote]) -> Void
   }
 
   init(_ parts: Parts, eventLoop: any EventLoop) {
@@ -68,6 +72,8 @@ final class DaemonLoop {
     version = parts.version
     processID = parts.processID
     userID = parts.userID
+    watchdog = parts.watchdog
+    notify = parts.notify
     reread = parts.reread
     logger = parts.logger
     listeners = zip(parts.sockets, parts.settings.listeners).enumerated().map { index, pair in

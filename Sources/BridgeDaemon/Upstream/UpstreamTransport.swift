@@ -24,7 +24,7 @@ final class UpstreamTransport: WebSocketOwner {
   /// Kraken's largest messages are some hundred kilobytes; this leaves room without letting anybody fill memory.
   static let messageBytesMax = 16 << 20
   /// For look-up, TCP, TLS and upgrade together.
-  static let openDeadline = TimeAmount.seconds(10)
+  private let openDeadline: TimeAmount
 
   private let eventLoop: any EventLoop
   private let endpoint: Endpoint
@@ -33,7 +33,11 @@ final class UpstreamTransport: WebSocketOwner {
   private var messages: WebSocketMessageHandler?
   private var deadline: Scheduled<Void>?
 
-  init(endpoint: Endpoint, eventLoop: any EventLoop, owner: any UpstreamTransportOwner) {
+  init(
+    endpoint: Endpoint, eventLoop: any EventLoop, owner: any UpstreamTransportOwner,
+    openDeadline: TimeAmount = .seconds(10)
+  ) {
+    self.openDeadline = openDeadline
     self.endpoint = endpoint
     self.eventLoop = eventLoop
     self.owner = owner
@@ -49,11 +53,11 @@ final class UpstreamTransport: WebSocketOwner {
       return fail(.tls(TransportFault.describe(error)))
     }
     let isolated = eventLoop.assumeIsolated()
-    deadline = isolated.scheduleTask(in: UpstreamTransport.openDeadline) { [weak self] in self?.fail(.timeout) }
+    deadline = isolated.scheduleTask(in: openDeadline) { [weak self] in self?.fail(.timeout) }
     let shared = NIOLoopBound(self, eventLoop: eventLoop)
     let name = endpoint.isAddress ? nil : endpoint.host
     ClientBootstrap(group: eventLoop)
-      .connectTimeout(UpstreamTransport.openDeadline)
+      .connectTimeout(openDeadline)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelOption(
         .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 4096, initial: 65536, maximum: 1 << 20)
@@ -131,10 +135,11 @@ final class UpstreamTransport: WebSocketOwner {
   }
 
   private func fail(_ failure: TransportFailure) {
-    deadline?.cancel()
-    channel?.close(promise: nil)
+    // Closing makes everything else fail too: only the first cause is told.
     let owner = owner
     self.owner = nil
+    deadline?.cancel()
+    channel?.close(promise: nil)
     owner?.transportFailed(self, failure)
   }
 
