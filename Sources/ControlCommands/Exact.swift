@@ -24,10 +24,11 @@ struct Exact: Sendable, Equatable, Comparable {
     }
     guard let number = halves.first, let exponent = halves.count == 1 ? 0 : Int(halves[1]), halves.count <= 2 else { return nil }
     let isNegative = number.first == "-"
-    let parts = number.drop { $0 == "-" }.split(separator: ".", omittingEmptySubsequences: false)
-    guard (1...2).contains(parts.count), !parts[0].isEmpty else { return nil }
+    let parts = number.dropFirst(isNegative ? 1 : 0).split(separator: ".", omittingEmptySubsequences: false)
+    guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty }) else { return nil }
     let digits = parts.joined()
-    guard digits.utf8.count <= Self.digitsMax, let value = Int128(digits), digits.first != "+", digits.first != "-" else { return nil }
+    guard digits.utf8.count <= Self.digitsMax, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int128(digits)
+    else { return nil }
     mantissa = isNegative ? -value : value
     places = (parts.count == 2 ? parts[1].utf8.count : 0)
     guard abs(exponent) <= Self.placesMax else { return nil }

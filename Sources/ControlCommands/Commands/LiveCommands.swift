@@ -8,11 +8,13 @@ struct LiveOptions: ParsableArguments {
   @Flag(help: "Print one picture and end (the default when the output is no terminal).")
   var once = false
 
+  func isSinglePicture(on console: Console) -> Bool { once || !console.outputIsTerminal }
+
   /// Shows a view as this command line and the console ask for it.
   func show(_ view: some LiveView, _ options: GlobalOptions, on console: Console) async throws {
     let screen = LiveScreen(
       view: view, address: options.address(on: console), console: console, style: options.style(on: console))
-    if once || !console.outputIsTerminal {
+    if isSinglePicture(on: console) {
       try await screen.printOnce()
     } else {
       try await screen.run()
@@ -99,6 +101,12 @@ struct WatchCommand: ControlCommand {
   @OptionGroup var options: GlobalOptions
 
   func execute(on console: Console) async throws {
+    var symbols = self.symbols
+    if symbols.isEmpty, live.isSinglePicture(on: console) {
+      // One picture of everything: what everything is has to be known before it can be complete.
+      let topics = try await console.ask(BridgeRequest("topics"), options).result["topics"] ?? .null
+      symbols = SymbolCompletion.symbols(in: .array(topics.elements.filter { $0["channel"] == "ticker" }))
+    }
     let view = WatchView(symbols: symbols)
     if options.wantsLines() { return try await options.printLines(view.subscriptions, on: console) }
     try await live.show(view, options, on: console)

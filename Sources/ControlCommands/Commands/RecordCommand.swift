@@ -134,10 +134,15 @@ struct RecordCommand: ControlCommand {
 
   private func record(_ feed: BridgeFeed, _ recording: Recording, _ console: Console) async throws {
     var refusals = Refusals(asked: feed.subscriptions.reduce(0) { $0 + $1.symbols.count })
+    var isConnected = true
     for try await element in feed {
       switch element {
-      case .connected, .caughtUp: break
-      case .disconnected(let error, _): console.complain("\(error.message); trying to connect again")
+      case .connected: isConnected = true
+      case .caughtUp: break
+      case .disconnected(let error, _):
+        // Once per loss: the attempts that follow are no news.
+        if isConnected { console.complain("\(error.message); trying to connect again") }
+        isConnected = false
       case .message(.answer(let answer)):
         if !answer.success { try refusals.note(answer, on: console) }
       case .message(.hello), .message(.goodbye): break

@@ -63,9 +63,9 @@ struct StatusReport {
     if let messages = upstream["messages"]?.digits { facts.append("\(Quantity.grouped(messages)) messages") }
     if let bytes = upstream["bytes"]?.approximate { facts.append(Quantity.bytes(bytes)) }
     if let reconnects = upstream["reconnects"]?.int, reconnects > 0 { facts.append("\(reconnects) reconnects") }
-    if let subscriptions = upstream["subscriptions"] {
-      let live = subscriptions["live"]?.digits ?? "0"
-      facts.append("\(live) of \(subscriptions["wanted"]?.digits ?? "0") subscriptions live")
+    let subscriptions = (upstream["subscriptions"]?.members ?? []).filter { $0.value.digits != "0" }
+    if !subscriptions.isEmpty {
+      facts.append("subscriptions: " + subscriptions.map { "\($0.value.plainText) \($0.name)" }.joined(separator: " "))
     }
     let name = (upstream["name"]?.plainText ?? "?").fitted(to: 8)
     return ([name, style.paint(state, Style.ink(forState: state))] + [facts.joined(separator: ", ")])

@@ -9,7 +9,8 @@ struct BookView: LiveView {
   private var ladder = Ladder()
   private var tape = TradeTape(capacity: 200)
   private var health = TopicHealth()
-  private var hasBook = false
+  /// As the bridge names it: `XBT/USD` is answered as `BTC/USD`.
+  private var topic: Topic?
 
   init(symbol: String, depth: Int) {
     self.symbol = symbol
@@ -20,21 +21,19 @@ struct BookView: LiveView {
     [Subscription("book", [symbol], depth: depth), Subscription("trade", [symbol])]
   }
 
-  var isComplete: Bool { hasBook && tape.isKnown }
+  var isComplete: Bool { topic != nil && tape.isKnown }
 
   mutating func receive(_ message: BridgeMessage, now: Double) {
     if case .event(let event) = message {
       switch event.channel {
       case "book":
         ladder.apply(event)
-        hasBook = true
+        topic = event.topic
       case "trade": tape.apply(event)
       default: break
       }
-      health.receive(message, about: Topic(channel: "book", symbol: event.symbol, depth: depth))
-    } else {
-      health.receive(message, about: Topic(channel: "book", symbol: symbol.uppercased(), depth: depth))
     }
+    if let topic { health.receive(message, about: topic) }
   }
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
@@ -63,11 +62,11 @@ struct BookView: LiveView {
   }
 
   private func title(_ style: Style) -> String {
-    style.paint("\(symbol.uppercased()) book", .bold) + style.paint("  depth \(depth)", .dim) + health.mark(style)
+    style.paint("\(topic?.symbol ?? symbol) book", .bold) + style.paint("  depth \(depth)", .dim) + health.mark(style)
   }
 
   private func middle(_ style: Style, width: Int) -> String {
-    guard let spread = ladder.spread else { return hasBook ? "one side is empty" : "waiting for the book…" }
+    guard let spread = ladder.spread else { return topic != nil ? "one side is empty" : "waiting for the book…" }
     var text = "spread \(spread)"
     if let points = ladder.spreadBasisPoints { text += " (\(Quantity.fixed(points, places: 2)) bp)" }
     guard let share = ladder.bidShare else { return text }

@@ -4,6 +4,7 @@ struct ChartPlot {
   typealias Candle = ChartView.Candle
 
   private let candles: [Candle]
+  private let width: Int
   private let columnsPerCandle: Int
   private let interval: Int
   private let axis: PriceAxis
@@ -15,10 +16,11 @@ struct ChartPlot {
     priceRows = max(3, height - volumeRows - 1)
     // The label's width depends on the candles shown, and their number on the label's width: the
     // widest price there is settles it.
-    let labelWidth = candles.map { max($0.high.description.utf8.count, $0.low.description.utf8.count) }.max() ?? 0
+    let labelWidth = candles.map { max($0.high.description.utf8.count, $0.low.description.utf8.count, 3) }.max() ?? 3
     let count = max(1, (width - labelWidth - 2) / columnsPerCandle)
     let shown = Array(candles.suffix(count))
     self.candles = shown
+    self.width = width
     self.columnsPerCandle = columnsPerCandle
     self.interval = interval
     axis = PriceAxis(low: shown.map(\.low).min() ?? .zero, high: shown.map(\.high).max() ?? .zero, rows: priceRows)
@@ -61,7 +63,7 @@ struct ChartPlot {
       let ink: Style.Ink = candle.close < candle.open ? .bad : .good
       return Bars.column(largest > 0 ? candle.volume / largest : 0, rows: volumeRows).map { style.paint($0, $0 == " " ? .plain : ink) + padding }
     }
-    return (0..<volumeRows).map { row in columns.map { $0[row] }.joined() + style.paint(row == 0 ? "│ volume" : "│", .dim) }
+    return (0..<volumeRows).map { row in columns.map { $0[row] }.joined() + style.paint(row == 0 ? "│vol" : "│", .dim) }
   }
 
   /// Times under the candles, as many as fit.
@@ -70,7 +72,7 @@ struct ChartPlot {
     var column = 0
     for candle in candles {
       let label = label(candle.begin)
-      if column >= out.count, column == 0 || (column / columnsPerCandle).isMultiple(of: max(1, 12 / columnsPerCandle)) {
+      if column >= out.count, column + label.count <= width, column == 0 || (column / columnsPerCandle).isMultiple(of: max(1, 12 / columnsPerCandle)) {
         out += String(repeating: " ", count: column - out.count) + label + " "
       }
       column += columnsPerCandle

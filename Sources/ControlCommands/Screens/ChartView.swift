@@ -22,6 +22,7 @@ struct ChartView: LiveView {
   private(set) var columnsPerCandle = 1
   private var isKnown = false
   private var health = TopicHealth()
+  private var topic: Topic?
 
   init(symbol: String, interval: Int) {
     self.symbol = symbol
@@ -33,8 +34,14 @@ struct ChartView: LiveView {
   var isComplete: Bool { isKnown }
 
   mutating func receive(_ message: BridgeMessage, now: Double) {
-    health.receive(message, about: Topic(channel: "ohlc", symbol: symbol.uppercased(), interval: interval))
-    guard case .event(let event) = message, event.channel == "ohlc" else { return }
+    if case .event(let event) = message, event.channel == "ohlc" {
+      topic = event.topic
+      apply(event)
+    }
+    if let topic { health.receive(message, about: topic) }
+  }
+
+  private mutating func apply(_ event: Event) {
     let data = event.data
     if event.kind == .snapshot {
       candles = []
@@ -68,7 +75,7 @@ struct ChartView: LiveView {
   }
 
   private func title(_ last: Candle?, _ style: Style) -> String {
-    var words = [style.paint("\(symbol.uppercased()) \(Self.name(ofInterval: interval))", .bold)]
+    var words = [style.paint("\(topic?.symbol ?? symbol) \(Self.name(ofInterval: interval))", .bold)]
     if let last {
       let ink: Style.Ink = last.close < last.open ? .bad : .good
       for (name, value) in [("O", last.open), ("H", last.high), ("L", last.low), ("C", last.close)] {

@@ -6,6 +6,7 @@ struct TradesView: LiveView {
   let symbol: String
   private var tape = TradeTape(capacity: 1000)
   private var health = TopicHealth()
+  private var topic: Topic?
 
   init(symbol: String) {
     self.symbol = symbol
@@ -16,15 +17,18 @@ struct TradesView: LiveView {
   var isComplete: Bool { tape.isKnown }
 
   mutating func receive(_ message: BridgeMessage, now: Double) {
-    if case .event(let event) = message, event.channel == "trade" { tape.apply(event) }
-    health.receive(message, about: Topic(channel: "trade", symbol: symbol.uppercased()))
+    if case .event(let event) = message, event.channel == "trade" {
+      tape.apply(event)
+      topic = event.topic
+    }
+    if let topic { health.receive(message, about: topic) }
   }
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
     let count = max(1, size.rows - 2)
     var body = tape.rows(count, style: style, barWidth: max(8, min(40, size.columns - 44)))
     if body.isEmpty { body = [tape.isKnown ? "no trades yet" : "waiting for trades…"] }
-    let title = style.paint("\(symbol.uppercased()) trades", .bold) + health.mark(style)
+    let title = style.paint("\(topic?.symbol ?? symbol) trades", .bold) + health.mark(style)
     return [title] + body + [link.notice(style) ?? style.paint("q quit", .dim)]
   }
 }

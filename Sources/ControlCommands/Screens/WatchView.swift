@@ -30,12 +30,12 @@ struct WatchView: LiveView {
 
   var subscriptions: [Subscription] { [Subscription("ticker", symbols.isEmpty ? ["*"] : symbols)] }
 
-  var isComplete: Bool { confirmed.isSubset(of: quotes.keys) }
+  var isComplete: Bool { confirmed.count + refused.count >= symbols.count && confirmed.isSubset(of: quotes.keys) }
 
   mutating func receive(_ message: BridgeMessage, now: Double) {
     switch message {
     case .answer(let answer):
-      guard let symbol = answer.symbol else { return }
+      guard let symbol = answer.symbol, symbol != "*" else { return }
       if answer.success { confirmed.insert(symbol) } else { refused.append(symbol) }
     case .event(let event):
       guard event.channel == "ticker", let symbol = event.symbol else { return }
