@@ -56,7 +56,7 @@ extension Bridge {
 
   private func wildcardReaders(of key: TopicKey) -> [SubscriberID]? {
     let readers = connections.values.filter { $0.wildcards.contains { $0.covers(key) } }.map(\.id)
-    return readers.isEmpty ? nil : readers
+    return readers.isEmpty ? nil : readers.sorted { $0.slot < $1.slot }
   }
 
   private func feed(for key: TopicKey) -> Feed {
@@ -158,7 +158,7 @@ extension Bridge {
   private func drop(_ topic: Topic, now: Moment) {
     let feed = topic.feed
     let upstream = topic.upstream
-    tellRemainingReaders(of: topic)
+    tellRemainingReaders(of: topic, now: now)
     catalog.remove(topic)
     fanOut.removeTopic(topic.id)
     if let upstream, topic.key.channel != .instrument, !feed.topics.contains(where: { $0.upstream == upstream }) {
@@ -170,12 +170,19 @@ extension Bridge {
   }
 
   /// Those who follow whatever there is make no demand, but must not take the last state for the present one.
-  private func tellRemainingReaders(of topic: Topic) {
+  ///
+  /// Who follows everything may still have lines of the topic before it, so the log tells. From all others the removal
+  /// takes what they have not been given yet, this line in the log included: they are told one by one.
+  private func tellRemainingReaders(of topic: Topic, now: Moment) {
     guard topic.isLive, fanOut.subscriberCount(of: topic.id) > 0 || wideInstrumentReaders > 0 else { return }
+    markStale([topic], Staleness(reason: Self.dropped), now: now)
     line.removeAll()
     Line.stale(
       &line, seq: nil, reason: Self.dropped, upstream: UpstreamName.public.text, topics: [topic.key])
-    for id in connections.keys where fanOut.isSubscribed(id, to: topic.id) { send(to: id) }
+    for connection in connectionsInOrder
+    where !connection.followsEverything && fanOut.isSubscribed(connection.id, to: topic.id) {
+      send(to: connection.id)
+    }
   }
 
   /// Reason of `stale` for a topic that is carried no more because nobody asks for it by name.

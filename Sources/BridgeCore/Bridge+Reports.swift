@@ -214,10 +214,9 @@ extension Bridge {
   // MARK: clients
 
   private func writeClients(_ out: inout JSONBytes, now: Moment) {
-    let ordered = connections.values.sorted { $0.id.slot < $1.id.slot }
     out.append("{")
     out.add("clients") { value in
-      value.list(ordered) { out, connection in
+      value.list(connectionsInOrder) { out, connection in
         out.append("{")
         out.add("id", Int(connection.id.slot))
         out.add("listener", configuration.listeners[connection.listener].name)

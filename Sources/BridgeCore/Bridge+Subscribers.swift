@@ -132,7 +132,7 @@ extension Bridge {
   /// Requests that had to wait because the client did not read its answers.
   func takePausedInput(now: Moment) {
     guard !pausedInput.isEmpty else { return }
-    for id in pausedInput {
+    for id in pausedInput.sorted(by: { $0.slot < $1.slot }) {
       guard let connection = connections[id] else {
         pausedInput.remove(id)
         continue

@@ -72,6 +72,10 @@ extension Bridge {
         &line, seq: seq, upstream: UpstreamName.public.text, state: change.state.rawValue, reason: change.reason,
         attempt: change.attempt, retryIn: change.retryIn)
     }
+    // `status` comes without a subscription, so it may have been live although no topic of the session was.
+    if change.state == .offline, let status = catalog[TopicKey(.status)], status.isLive {
+      markStale([status], Staleness(reason: StaleReason.upstreamLost.rawValue), now: now)
+    }
     // A request need not wait for a connection that is gone; its topic is subscribed when Kraken is back.
     guard change.state == .offline || change.state == .connecting else { return }
     for topic in catalog.sorted where !topic.held.isEmpty { answerHeld(topic, now: now) }

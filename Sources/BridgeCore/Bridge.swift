@@ -149,9 +149,9 @@ public final class Bridge {
     perform(session.stop(now: now), now: now)
     line.removeAll()
     Line.goodbye(&line, reason: "shutdown")
-    for id in connections.keys {
-      send(to: id)
-      fanOut.closeWhenWritten(id)
+    for connection in connectionsInOrder {
+      send(to: connection.id)
+      fanOut.closeWhenWritten(connection.id)
     }
   }
 
@@ -169,6 +169,9 @@ public final class Bridge {
   // MARK: Small things everyone uses
 
   var publishedLines: UInt64 { fanOut.lastSeq + 1 - firstSeq }
+
+  /// What happens to all must happen in an order that does not depend on hashing.
+  var connectionsInOrder: [Connection] { connections.values.sorted { $0.id.slot < $1.id.slot } }
 
   /// Sends what is in `line` to one subscriber.
   func send(to id: SubscriberID) { line.withUnsafeBytes { fanOut.send(id, $0) } }

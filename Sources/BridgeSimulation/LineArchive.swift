@@ -69,13 +69,27 @@ final class LineArchive {
     switch line {
     case .event(let event): record = try take(event, bytes)
     case .state: record = Record(bytes: bytes, kind: .state, topic: -1)
-    case .stale(_, let names):
+    case .stale(_, let reason, let names):
       record = Record(bytes: bytes, kind: .stale, topic: -1)
       record.staleTopics = names?.map { index(of: $0) }
       for index in record.staleTopics ?? Array(topics.indices) { topics[index].isLive = false }
+      if reason == "dropped" { drop(names ?? []) }
     default: throw Violation("only published lines are numbered", String(decoding: bytes, as: UTF8.self))
     }
     lives[lives.count - 1].records.append(record)
+  }
+
+  /// The bridge carries these no more; when it does again, they begin anew.
+  func drop(_ names: [TopicName]) {
+    for name in names {
+      topics[index(of: name)].isLive = false
+      topics[index(of: name)].lastSeq = nil
+    }
+  }
+
+  /// Nobody is told anything any more.
+  func end() {
+    for index in topics.indices { topics[index].isLive = false }
   }
 
   private func take(_ event: ReadLine.Event, _ bytes: [UInt8]) throws(Violation) -> Record {

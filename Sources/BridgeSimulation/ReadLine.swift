@@ -5,8 +5,8 @@ enum ReadLine {
   case event(Event)
   case hello(seq: UInt64)
   case state(seq: UInt64)
-  /// Nil: every topic.
-  case stale(seq: UInt64, topics: [TopicName]?)
+  /// Without `seq` it was made for one reader; without topics it is about all.
+  case stale(seq: UInt64?, reason: String, topics: [TopicName]?)
   case gap(reason: String, from: UInt64, to: UInt64, dropped: UInt64?)
   case goodbye(reason: String)
   case answer(WireValue)
@@ -54,12 +54,14 @@ enum ReadLine {
     case "hello": return seq.map { .hello(seq: $0) }
     case "state": return data["state"] == nil ? nil : seq.map { .state(seq: $0) }
     case "stale":
-      guard let seq, data["reason"] != nil, let list = data["topics"] else { return nil }
-      guard list.kind == .array else { return list.isEqual(to: "*") ? .stale(seq: seq, topics: nil) : nil }
+      guard let reason = data["reason"]?.string, let list = data["topics"] else { return nil }
+      guard list.kind == .array else {
+        return list.isEqual(to: "*") ? .stale(seq: seq, reason: reason, topics: nil) : nil
+      }
       var topics: [TopicName?] = []
       list.forEachElement { topics.append(TopicName($0)) }
       let named = topics.compactMap { $0 }
-      return named.count == topics.count && !named.isEmpty ? .stale(seq: seq, topics: named) : nil
+      return named.count == topics.count && !named.isEmpty ? .stale(seq: seq, reason: reason, topics: named) : nil
     case "gap":
       guard let reason = data["reason"]?.string, let from = data["from"]?.seq, let to = data["to"]?.seq else { return nil }
       return .gap(reason: reason, from: from, to: to, dropped: data["dropped"]?.seq)

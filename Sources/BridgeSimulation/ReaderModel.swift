@@ -32,7 +32,7 @@ final class ReaderModel {
     var parameter: Int?
 
     func covers(_ topic: TopicName) -> Bool {
-      topic.channel == channel && (parameter == nil || parameter == topic.parameter)
+      topic.channel == channel && !topic.isAsset && (parameter == nil || parameter == topic.parameter)
     }
   }
 
@@ -103,8 +103,8 @@ final class ReaderModel {
     counts.lines += 1
     try require(farewell == nil, "goodbye is the last line", "\(name) got more: \(text(bytes))")
     if isGreeted, let seq = ReadLine.seq(of: bytes), archive.matches(seq, bytes), let record = archive[seq] {
-      // A snapshot made for one reader may read like the one in the log: then it is not in the log's order.
-      if seq > lastLogSeq || record.kind != .snapshot { return try logLine(record, seq) }
+      // A line made for one reader may read like the one in the log: then it is not in the log's order.
+      if seq > lastLogSeq || record.kind == .update || record.kind == .state { return try logLine(record, seq) }
     }
     let line = try ReadLine(bytes)
     if case .hello = line {} else {
@@ -120,9 +120,10 @@ final class ReaderModel {
       isGreeted = true
       if largestSeq == 0 { largestSeq = seq }
     case .event(let event): try madeSnapshot(event, bytes)
-    case .stale(let seq, let topics):
-      try require(seq <= archive.lastSeq, "lines carry numbers given out", "\(name): \(text(bytes))")
-      try stale(topics?.map { archive.index(of: $0) }, seq)
+    case .stale(let seq, _, let topics):
+      try require(
+        seq ?? 0 <= archive.lastSeq, "lines carry numbers given out", "\(name): \(text(bytes))")
+      try stale(topics?.map { archive.index(of: $0) }, seq ?? 0)
     case .gap(let reason, let from, let to, let dropped): try gap(reason, from, to, dropped)
     case .goodbye(let reason): farewell = reason
     case .answer(let root): try answered(root)

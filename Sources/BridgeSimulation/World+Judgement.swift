@@ -31,9 +31,12 @@ extension World {
       try archive.begin(helloSeq: seq)
       return try tap.model.read(bytes + [UInt8(ascii: "\n")])
     case .event(let event): seq = event.seq
-    case .state(let number), .stale(let number, _): seq = number
+    case .state(let number): seq = number
+    case .stale(let number, _, _):
+      guard let number else { throw Violation("every number is given to one line", "the tap was told apart from the log") }
+      seq = number
     case .gap: throw Violation("a steady reader has no gap", String(decoding: bytes, as: UTF8.self))
-    case .goodbye: return
+    case .goodbye: return archive.end()
     case .answer: return
     }
     try require(tapIsGreeted, "hello comes first", String(decoding: bytes, as: UTF8.self))

@@ -30,7 +30,7 @@ extension World {
     case .fickle: changeMind(reader)
     default: break
     }
-    if manners.onceIn(4) { askSomething(reader) }
+    if !socket.isHalfClosed, manners.onceIn(4) { askSomething(reader) }
     planAct(reader, nextAct(reader))
   }
 

@@ -81,7 +81,11 @@ extension World {
     for instrument in exchange.instruments where instrument.status != .online {
       exchange.inject(Fault(.pairStatus, symbol: instrument.symbol, text: "online"))
     }
-    for reader in readers { behave(reader) }
+    for reader in readers {
+      // Who cannot ask any more could never have what was refused to it before.
+      if reader.socket?.isHalfClosed ?? false { leave(reader) }
+      behave(reader)
+    }
     agenda.plan(.look, at: now + 2 * .second)
   }
 
