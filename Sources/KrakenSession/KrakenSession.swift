@@ -138,8 +138,16 @@ public struct KrakenSession: Sendable {
   /// Asks at once again for what was refused: the pair has become known.
   public mutating func retryRefused(symbol: String, now: Moment) {
     latest = now.monotonic
-    for id in ledger.ids where ledger.isOccupied(id) && ledger[id].topic.symbol == symbol {
-      guard case .refused? = ledger[id].hold?.reason else { continue }
+    var symbol = symbol
+    var refused: [Int] = []
+    for channel in KrakenChannel.allCases where channel.hasSymbols {
+      symbol.withUTF8 { bytes in
+        ledger.forEachTopic(channel, UnsafeRawBufferPointer(bytes)) { id in
+          if case .refused? = ledger[id].hold?.reason { refused.append(id) }
+        }
+      }
+    }
+    for id in refused {
       ledger[id].hold = nil
       ledger.isUnsettled = true
     }

@@ -2,7 +2,6 @@
 // at what the session does.
 
 import JSONText
-import KrakenSession
 import KrakenWire
 import MarketData
 import Testing
