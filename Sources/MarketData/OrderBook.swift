@@ -17,7 +17,8 @@ public struct BookPrecision: Equatable, Sendable {
     }
 }
 
-public struct OrderBook: Sendable {
+/// Not copyable: a book is one thing, and an accidental copy of its levels would be paid for at every message.
+public struct OrderBook: ~Copyable, Sendable {
     enum Phase {
         case unusable, snapshot, update, verified
     }

@@ -7,7 +7,7 @@
 // `modify` brings it, a `delete` is already done), because the feed sends no deletes for what it
 // cuts off.
 
-public struct OrderQueueBook: Sendable {
+public struct OrderQueueBook: ~Copyable, Sendable {
     public let depth: Int
 
     /// As in `OrderBook`: for exponents, and for senders that drop trailing zeros.
