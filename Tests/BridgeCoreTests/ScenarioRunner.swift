@@ -1,0 +1,348 @@
+// Plays a scenario against a real `Bridge` in handed-in time and compares what comes out, line by line.
+//
+// Nothing may come out that the scenario does not expect: before each event and at the end, whatever Kraken or a reader
+// was sent must have been expected. Pings are answered while time passes with `live` and are not shown, unless
+// `config show-pings` says so.
+
+import BridgeCore
+import FanOut
+import KrakenSession
+import MarketData
+
+final class ScenarioRunner {
+  let scenario: ScenarioFile
+  var configuration: BridgeConfiguration
+  var bridge: Bridge?
+  var now = Moment(monotonic: 1_000_000_000, wall: 1_791_506_060_084_312_907)
+  var sockets = ScenarioSockets()
+
+  /// Requests and orders about the connection that were not compared yet.
+  var upstreamLines: [String] = []
+  var upstream = Upstream.none
+  var logged: [LogRecord.Event] = []
+  var meanings: [String: String] = [:]
+  var showsPings = false
+  var failures: [String] = []
+  /// Requests that Kraken has not answered, oldest first.
+  var unanswered: [SentRequest] = []
+  let json = JSONParserBox()
+  var recording: ScenarioRecording?
+
+  enum Upstream { case none, ordered, open }
+
+  struct SentRequest {
+    var method: String
+    var params: String
+    var symbols: [String]
+    var reqID: String
+  }
+
+  init(_ scenario: ScenarioFile) {
+    self.scenario = scenario
+    var session = SessionConfiguration()
+    session.jitter = 0
+    let lag = LagLimits(bytes: 1 << 20, duration: .seconds(10))
+    configuration = BridgeConfiguration(
+      version: "1.0.0", pid: 4711, publicURL: "wss://ws.kraken.com/v2", session: session,
+      listeners: [
+        ListenerPolicy(name: "bridge", lag: lag),
+        ListenerPolicy(name: "feed", preset: .everything, lag: lag),
+        ListenerPolicy(name: "private", allowsAccount: true, allowsTrade: true, lag: lag),
+      ], ownUID: 990, budget: AttemptBudget())
+    configuration.limits.ringBytes = 8 << 20
+  }
+
+  /// - Returns: what went wrong; empty when everything came as expected.
+  func run() -> [String] {
+    for step in scenario.steps {
+      do {
+        try play(step)
+      } catch {
+        failures.append("\(step.place): \(error)")
+      }
+      // What follows the first failure is mostly its consequence.
+      if !failures.isEmpty, recording == nil { return failures }
+    }
+    expectNothingMore(before: "the end")
+    return failures
+  }
+
+  private func play(_ step: ScenarioFile.Step) throws {
+    if step.action.isExpectation {
+      _ = started()
+      let fault = try fault(with: step.action)
+      recording?.expectation(step, passed: fault == nil)
+      if let fault, recording == nil || step.isIncluded { failures.append("\(step.place): \(step.text)\n\(fault)") }
+    } else {
+      recording?.beforeOther(step, self)
+      if step.action.isEvent {
+        expectNothingMore(before: "\(step.place): \(step.text)")
+        try perform(step.action)
+        pump()
+      }
+      recording?.other(step)
+    }
+    if !sockets.violations.isEmpty {
+      failures.append("\(step.place): \(step.text)\n" + sockets.violations.joined(separator: "\n"))
+      sockets.violations = []
+    }
+  }
+
+  // MARK: Events
+
+  private func perform(_ action: ScenarioAction) throws {
+    if case .config(let words) = action { return try configure(words) }
+    let bridge = started()
+    switch action {
+    case .open:
+      guard upstream == .ordered else { throw ScenarioSyntaxError(description: "the bridge has not ordered a connection") }
+      upstream = .open
+      bridge.upstreamOpened(.public, now: now)
+    case .close(let code, let reason):
+      try leaveUpstream(.open)
+      bridge.upstreamClosed(.public, code: code, reason: reason, now: now)
+    case .fail(let failure):
+      try leaveUpstream(.ordered)
+      bridge.upstreamFailed(.public, failure, now: now)
+    case .message(let text): try fromKraken(LinePattern.filledIn(text, meanings))
+    case .binary:
+      try checkIsOpen()
+      bridge.upstreamReceivedBinary(.public, now: now)
+    case .fixture(let file, let lines):
+      let all = try String(contentsOf: ScenarioFile.fixtures.appendingPathComponent(file), encoding: .utf8)
+        .split(separator: "\n")
+      for line in lines { try fromKraken(String(all[line - 1])) }
+    case .acknowledge: try acknowledge()
+    case .advance(let duration): pass(duration)
+    case .live(let duration): try live(duration)
+    case .shutdown: bridge.beginShutdown(now: now)
+    case .restart: restart()
+    case .reloaded(let name, let error):
+      bridge.reloadFinished(try reader(name).1, error: error, now: now)
+    case .connect(let name, let listener, let uid): try connect(name, listener: listener, uid: uid)
+    case .input(let name, let bytes): try input(name, bytes)
+    case .inputByBytes(let name, let bytes):
+      for byte in bytes {
+        try input(name, [byte])
+        pump()
+      }
+    case .halfClose(let name): bridge.subscriberHalfClosed(try reader(name).1, now: now)
+    case .leave(let name):
+      let (socket, id) = try reader(name)
+      sockets.remove(socket)
+      bridge.subscriberGone(id, now: now)
+    case .stop(let name, let room): sockets.stop(try reader(name).0, room: room)
+    case .breakOff(let name): sockets.breakOff(try reader(name).0)
+    case .resume(let name):
+      let (socket, id) = try reader(name)
+      if sockets.resume(socket) { bridge.subscriberWritable(id, now: now) }
+    case .comment, .include, .config, .expectRequest, .expectLine, .expectClosed, .expectNothing, .expectLogged,
+      .expectListening:
+      break
+    }
+  }
+
+  private func started() -> Bridge {
+    if let bridge { return bridge }
+    let bridge = Bridge(configuration: configuration, seed: 1, now: now)
+    self.bridge = bridge
+    bridge.start(now: now)
+    pump()
+    return bridge
+  }
+
+  private func restart() {
+    if let saved = bridge?.savedState {
+      configuration.seqFloor = saved.seq
+      configuration.budget = saved.budget
+    }
+    for reader in sockets.readers { sockets.remove(reader) }
+    upstream = .none
+    unanswered = []
+    bridge = nil
+    _ = started()
+  }
+
+  // MARK: Kraken
+
+  private func checkIsOpen() throws {
+    guard upstream == .open else { throw ScenarioSyntaxError(description: "there is no connection with Kraken") }
+  }
+
+  private func leaveUpstream(_ state: Upstream) throws {
+    guard upstream == state else { throw ScenarioSyntaxError(description: "the connection with Kraken is \(upstream)") }
+    upstream = .none
+    unanswered = []
+  }
+
+  private func fromKraken(_ text: String) throws {
+    try checkIsOpen()
+    // Scenarios name bytes that are not UTF-8 by \xNN, which JSON itself does not have.
+    Array(text.utf8).replacingHexEscapes().withUnsafeBytes { bridge?.upstreamReceived(.public, text: $0, now: now) }
+    pump()
+  }
+
+  /// Kraken says yes to everything that was asked.
+  private func acknowledge() throws {
+    let requests = unanswered
+    unanswered = []
+    guard !requests.isEmpty else { throw ScenarioSyntaxError(description: "nothing waits for an answer") }
+    for request in requests {
+      for symbol in request.symbols.isEmpty ? [""] : request.symbols {
+        let named = symbol.isEmpty ? "" : ",\"symbol\":\"\(symbol)\""
+        try fromKraken(
+          #"{"method":"\#(request.method)","req_id":\#(request.reqID),"result":{\#(request.params)\#(named)},"#
+            + #""success":true,"time_in":"2026-10-09T00:34:20.000001Z","time_out":"2026-10-09T00:34:20.000002Z"}"#)
+      }
+    }
+  }
+
+  // MARK: Time
+
+  /// Lets time pass as a shell would: every deadline is met when it is due.
+  private func pass(_ duration: Duration) {
+    let end = now.monotonic + duration.nanoseconds
+    while let deadline = bridge?.nextDeadline, deadline <= end {
+      move(to: max(deadline, now.monotonic))
+      pump()
+    }
+    move(to: end)
+    pump()
+  }
+
+  private func move(to monotonic: Int64) {
+    now.wall += monotonic - now.monotonic
+    now.monotonic = monotonic
+  }
+
+  private func live(_ duration: Duration) throws {
+    try checkIsOpen()
+    var left = duration
+    while left > .zero {
+      let step = min(left, .seconds(1))
+      left -= step
+      pass(step)
+      guard upstream == .open else { return }
+      try fromKraken(#"{"channel":"heartbeat"}"#)
+    }
+  }
+
+  // MARK: Readers
+
+  private func reader(_ name: String) throws -> (ScenarioSockets.Reader, SubscriberID) {
+    guard let reader = sockets[name], let id = reader.id else {
+      throw ScenarioSyntaxError(description: "\(name) is not connected")
+    }
+    return (reader, id)
+  }
+
+  private func connect(_ name: String, listener: String, uid: UInt32) throws {
+    guard let index = configuration.listeners.firstIndex(where: { $0.name == listener }) else {
+      throw ScenarioSyntaxError(description: "no listener '\(listener)'")
+    }
+    switch started().subscriberConnected(listener: index, peer: Peer(uid: uid, gid: uid, pid: 1234), now: now) {
+    case .accepted(let id): sockets.add(.init(name: name, id: id))
+    case .refused(let bytes):
+      let reader = ScenarioSockets.Reader(name: name, id: nil)
+      sockets.add(reader)
+      sockets.deliver(bytes, to: reader)
+      reader.isClosed = true
+    }
+  }
+
+  private func input(_ name: String, _ bytes: [UInt8]) throws {
+    let (socket, _) = try reader(name)
+    let text = String(decoding: bytes, as: UTF8.self)
+    let filled = text.contains("$") ? Array(try LinePattern.filledIn(text, meanings).utf8) : bytes
+    if text.contains("since") { socket.sequence.isResuming = true }
+    if text.contains("since") || text.contains("snapshot\":false") || text.contains("snapshot=false") {
+      socket.sequence.mayBeginWithUpdate = true
+    }
+    socket.waitingInput += filled
+    takeInput()
+  }
+
+  /// As a shell does: a socket is read only while the bridge wants its input.
+  /// - Returns: whether any was read.
+  @discardableResult
+  private func takeInput() -> Bool {
+    var hasRead = false
+    for socket in sockets.readers {
+      guard !socket.waitingInput.isEmpty, !socket.isClosed, let id = socket.id, let bridge, bridge.wantsInput(id)
+      else { continue }
+      let bytes = socket.waitingInput
+      socket.waitingInput = []
+      bytes.withUnsafeBytes { bridge.subscriberReceived(id, $0, now: now) }
+      hasRead = true
+    }
+    return hasRead
+  }
+
+  // MARK: Turns
+
+  /// Ends the turn, and does whatever is due now, until nothing is.
+  func pump() {
+    guard let bridge else { return }
+    for _ in 0..<10_000 {
+      bridge.endTurn(now: now, transport: &sockets)
+      for action in bridge.takeActions() { carryOut(action) }
+      if takeInput() { continue }
+      guard let deadline = bridge.nextDeadline, deadline <= now.monotonic else { return }
+      bridge.deadlineReached(now: now)
+    }
+    failures.append("the bridge finds no rest: a deadline stays due")
+  }
+
+  private func carryOut(_ action: BridgeAction) {
+    switch action {
+    case .openTransport:
+      upstream = .ordered
+      upstreamLines.append("connect")
+    case .closeTransport(_, let code, let why):
+      if upstream == .none { failures.append("there is no connection to close") }
+      upstream = .none
+      unanswered = []
+      upstreamLines.append("close \(code) \(why)")
+    case .send(_, let text): sent(text)
+    case .log(let record): logged.append(record.event)
+    case .saveState: break
+    case .reload: logged.append(.warning)
+    }
+  }
+
+  private func sent(_ bytes: [UInt8]) {
+    if upstream != .open { failures.append("a request without a connection") }
+    let text = String(decoding: bytes, as: UTF8.self)
+    let request = json.read(bytes) { root in
+      SentRequest(
+        method: root["method"]?.string ?? "",
+        params: root["params"]?.members.filter { !$0.key.equals("symbol") }.map {
+          "\(String(decoding: $0.key.text, as: UTF8.self)):\(String(decoding: $0.value.text, as: UTF8.self))"
+        }.joined(separator: ",") ?? "",
+        symbols: root["params"]?["symbol"]?.elements.compactMap(\.string) ?? [],
+        reqID: String(decoding: root["req_id"]?.text ?? UnsafeRawBufferPointer(start: nil, count: 0), as: UTF8.self))
+    }
+    guard let request else { return failures.append("a request that is not JSON: \(text)") }
+    if request.method == "ping", !showsPings { return }
+    if request.method != "ping" { unanswered.append(request) }
+    upstreamLines.append(text)
+  }
+}
+
+extension [UInt8] {
+  fileprivate func replacingHexEscapes() -> [UInt8] {
+    var result: [UInt8] = []
+    var rest = self[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "\\"), rest.first == UInt8(ascii: "x"),
+        let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
+      {
+        result.append(value)
+        rest = rest.dropFirst(3)
+      } else {
+        result.append(byte)
+      }
+    }
+    return result
+  }
+}
