@@ -21,7 +21,16 @@ extension Bridge {
   }
 
   /// One complete text message; the bytes are only borrowed.
+  ///
+  /// Items are passed on byte for byte, so a line break between two tokens would tear a subscriber's line: it becomes a
+  /// space first. Kraken writes none.
   public func upstreamReceived(_ name: UpstreamName, text: UnsafeRawBufferPointer, now: Moment) {
+    guard text.hasLineBreak else { return take(text, now: now) }
+    let flat = text.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+    flat.withUnsafeBytes { take($0, now: now) }
+  }
+
+  private func take(_ text: UnsafeRawBufferPointer, now: Moment) {
     do throws(JSONError) {
       try upstreamParser.withDocument(text) { root in
         switch session.received(root, now: now) {
@@ -139,5 +148,18 @@ extension Bridge {
     }
     if event.count > 1 { fields.append(("count", String(event.count))) }
     log(level, LogRecord.Event(rawValue: event.kind.rawValue) ?? .warning, event.message, fields)
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Whether there is an LF or CR, 32 bytes at a time: every message of Kraken's is looked through.
+  fileprivate var hasLineBreak: Bool {
+    var place = 0
+    while place + 32 <= count {
+      let block = loadUnaligned(fromByteOffset: place, as: SIMD32<UInt8>.self)
+      if any(block .== 0x0A .| block .== 0x0D) { return true }
+      place += 32
+    }
+    return self[place...].contains { $0 == 0x0A || $0 == 0x0D }
   }
 }
