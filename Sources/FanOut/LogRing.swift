@@ -7,11 +7,11 @@
 // 32 bits: positions order like the lines, and finding the bytes takes no division.
 //
 // Soundness: `text` and `entries` are allocated once in `init` and freed in `deinit`; the type cannot be
-// copied. Pointers into `text` are handed to a caller that reads or fills them before it changes the ring. Every entry index is masked to the table's size. Text is only
-// addressed through entries that are still held, and an entry is given up before its bytes are reused:
-// `reserve` demands that enough was evicted. `commit` checks the length against what was reserved.
-// `LogEntry` is a plain value, so entries need no deinitialization, and none is read before it was written
-// because only sequence numbers in `oldest..<next` are looked up.
+// copied. Pointers into `text` are handed to a caller that reads or fills them before it changes the ring.
+// Every entry index is masked to the table's size. Text is only addressed through entries that are still
+// held, and an entry is given up before its bytes are reused: `reserve` demands that enough was evicted.
+// `commit` checks the length against what was reserved. `LogEntry` is a plain value, so entries need no
+// deinitialization, and none is read before it was written because only numbers in `oldest..<next` are looked up.
 
 /// Where a line is and whom it concerns.
 struct LogEntry: BitwiseCopyable {
