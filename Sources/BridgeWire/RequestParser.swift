@@ -148,6 +148,7 @@ struct ParameterReading {
     if channel.needsSymbol, symbols.isEmpty {
       throw bad("Symbol(s) not found: \(channel.rawValue) needs \"symbol\", an array such as [\"BTC/USD\"], or \"*\"")
     }
+    guard !symbols.contains(""), !assets.contains("") else { throw bad("an empty name is no symbol") }
     if !channel.needsSymbol, channel != .instrument, !symbols.isEmpty {
       throw bad("symbol does not apply to \(channel.rawValue)")
     }
@@ -182,7 +183,7 @@ struct ParameterReading {
     guard value.kind == .array else { throw bad("\(key) must be an array of strings, or one string") }
     var names: [String] = []
     for element in value.elements {
-      guard let name = element.string, !name.isEmpty else { throw bad("\(key) must be an array of strings") }
+      guard let name = element.string else { throw bad("\(key) must be an array of strings") }
       names.append(name)
     }
     guard !names.isEmpty else { throw bad("\(key) is empty") }

@@ -37,12 +37,6 @@ public enum Spelling {
 
   /// Nobody means a name by something longer.
   static let wordBytesMax = 64
-
-  /// Edits (insert, delete, replace, swap neighbours) between two words; nil above `atMost`.
-  static func distance(_ a: String, _ b: String, atMost: Int) -> Int? {
-    var rows = EditRows()
-    return rows.distance(Array(a.utf8), Array(b.utf8), atMost: atMost)
-  }
 }
 
 /// Three rows of the table of distances between beginnings of two words, kept for the next pair of words.
@@ -51,6 +45,7 @@ private struct EditRows {
   private var previous: [Int] = []
   private var row: [Int] = []
 
+  /// Edits (insert, delete, replace, swap neighbours) from one to the other; nil above `atMost`.
   mutating func distance(_ a: [UInt8], _ b: [UInt8], atMost: Int) -> Int? {
     guard abs(a.count - b.count) <= atMost else { return nil }
     previous.removeAll(keepingCapacity: true)
