@@ -160,7 +160,7 @@ extension Bridge {
   private func pairChanged(_ symbol: String, now: Moment) {
     guard let record = instruments.pairs[symbol] else { return }
     (catalog.feed(FeedKey(channel: .book, symbol: symbol)) as? BookFeed)?.setPrecision(record.precision)
-    let delisted = Staleness(reason: StaleReason.refused.rawValue, error: "\(symbol) is delisted")
+    let delisted = Staleness(delisted: symbol)
     if record.status == "delisted" {
       delistedPairs.insert(symbol)
       let live = catalog.sorted.filter {

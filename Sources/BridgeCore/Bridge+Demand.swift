@@ -96,6 +96,11 @@ extension Bridge {
       catalog.bind(upstream, to: topic.feed)
       topic.isLive = isLive(upstream)
     }
+    if delistedPairs.contains(topic.key.name), topic.key.channel != .instrument {
+      topic.isLive = false
+      topic.stale = Staleness(delisted: topic.key.name)
+      return
+    }
     if !topic.isLive, topic.upstream != nil, upstreamState == .offline || upstreamState == .connecting {
       topic.stale = Staleness(reason: StaleReason.upstreamLost.rawValue)
     }

@@ -123,9 +123,7 @@ extension Bridge {
       throw RequestFault(
         .limitExceeded, "a connection may have \(configuration.limits.subscriptionsPerConnection) subscriptions")
     }
-    if let stale = catalog[key]?.stale, stale.reason == StaleReason.refused.rawValue {
-      throw RequestFault(.upstreamRefused, stale.error ?? "refused by Kraken")
-    }
+    try checkRefused(key)
     let start: Start = options.since.map { .since($0) } ?? (options.snapshot ? .snapshotOwed : .live)
     let topic = follow(key, connection, start: start, expired: &expired, now: now)
     if mustAskKraken(topic) {
@@ -180,6 +178,13 @@ extension Bridge {
     let hint = suggestionsLeft < 0 ? nil : Spelling.nearest(to: key.name, among: instruments.pairs.keys)
     throw RequestFault(
       .unknownSymbol, "Currency pair not supported \(key.name)" + (hint.map { "; did you mean \($0)?" } ?? ""))
+  }
+
+  private func checkRefused(_ key: TopicKey) throws(RequestFault) {
+    let isDelisted = key.channel != .instrument && delistedPairs.contains(key.name)
+    let stale = isDelisted ? Staleness(delisted: key.name) : catalog[key]?.stale
+    guard let stale, stale.reason == StaleReason.refused.rawValue else { return }
+    throw RequestFault(.upstreamRefused, stale.error ?? "refused by Kraken")
   }
 
   /// Whether Kraken's word on this topic is still out, and Kraken is there to give it.
@@ -328,9 +333,7 @@ extension Bridge {
     _ connection: Connection, _ key: TopicKey, _ head: AnswerHead, now: Moment
   ) throws(RequestFault) {
     try checkKnown(key)
-    if let stale = catalog[key]?.stale, stale.reason == StaleReason.refused.rawValue {
-      throw RequestFault(.upstreamRefused, stale.error ?? "refused by Kraken")
-    }
+    try checkRefused(key)
     if let topic = catalog[key], topic.isLive {
       return answerSnapshot(connection.id, topic, head, now: now)
     }

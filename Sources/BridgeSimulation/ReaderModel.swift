@@ -24,6 +24,8 @@ final class ReaderModel {
     var isAsked = false
     /// It asked to go on after what it had: a snapshot instead needs a `gap` line first.
     var isResuming = false
+    /// A resume was refused for some topics, and this may be one: a snapshot or the chain will tell.
+    var isUncertain = false
   }
 
   /// A subscription to all topics of a channel.
@@ -80,7 +82,7 @@ final class ReaderModel {
 
   /// Whether it has a state of the topic that it can go on from.
   func knows(_ topic: TopicName) -> Bool {
-    follows[archive.index(of: topic)].map { $0.phase != .awaiting && ($0.last > 0 || $0.phase == .stale) } ?? false
+    follows[archive.index(of: topic)].map { $0.phase != .awaiting && !$0.isUncertain && ($0.last > 0 || $0.phase == .stale) } ?? false
   }
 
   var isMidLine: Bool { !partialLine.isEmpty }
@@ -170,6 +172,7 @@ final class ReaderModel {
     }
     follow.last = seq
     follow.isResuming = false
+    follow.isUncertain = false
     guard follow.phase == .live, follow.book != nil else { return }
     follow.book?.apply(record.levels)
     try require(
@@ -210,6 +213,7 @@ final class ReaderModel {
     follow.phase = .live
     follow.last = event.seq
     follow.isResuming = false
+    follow.isUncertain = false
     if event.topic.channel == .book {
       var book = ReplayedBook(depth: event.topic.parameter)
       book.apply(event.data.levels ?? [])
@@ -240,7 +244,10 @@ final class ReaderModel {
     try require(from <= to && to <= archive.lastSeq, "gaps are accounted for", "\(name): from \(from) to \(to)")
     guard reason == "slow_reader" else {
       // What could not be resumed begins with a snapshot; the others of the same request go on.
-      for index in follows.keys { follows[index]?.isResuming = false }
+      for (index, follow) in follows where follow.isResuming {
+        follows[index]?.isResuming = false
+        follows[index]?.isUncertain = true
+      }
       return
     }
     try require(
@@ -260,7 +267,9 @@ final class ReaderModel {
     archive.forEach(after: lastLogSeq, through: to) { seq, record in
       switch record.kind {
       case .update, .snapshot:
-        guard isFollowing(record.topic, archive.topics[record.topic].name) else { return }
+        // What a snapshot has told already is not missed.
+        guard isFollowing(record.topic, archive.topics[record.topic].name), follows[record.topic]?.last ?? 0 < seq
+        else { return }
         missed += 1
       case .stale:
         guard record.staleTopics?.contains(where: { isFollowing($0, archive.topics[$0].name) }) ?? true else { return }

@@ -26,7 +26,7 @@ extension World {
       }
     case .pausing:
       if manners.onceIn(3) { reader.stoppedUntil = now + manners.time(.second / 2, 40 * .second) }
-    case .flooding: flood(reader)
+    case .flooding: if reader.model.requests.open.count < 200 { flood(reader) }
     case .fickle: changeMind(reader)
     default: break
     }

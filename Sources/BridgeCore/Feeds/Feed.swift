@@ -82,6 +82,13 @@ struct Staleness: Equatable {
   var error: String?
 }
 
+extension Staleness {
+  /// A pair that Kraken has taken off its list: what is known of it will not change any more.
+  init(delisted symbol: String) {
+    self.init(reason: StaleReason.refused.rawValue, error: "\(symbol) is delisted")
+  }
+}
+
 extension UnsafeRawBufferPointer {
   /// Copies the members of `item` except the excluded ones, braces included, in as few pieces as possible.
   ///
