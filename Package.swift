@@ -12,8 +12,8 @@ func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 let nio: [Target.Dependency] = [
@@ -108,7 +108,8 @@ let package = Package(
     tests("BridgeWireTests", ["BridgeWire", "JSONText"]),
     tests(
       "BridgeCoreTests",
-      ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange", "BridgeSimulation"]),
+      ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange", "BridgeSimulation"],
+      exclude: ["Scenarios"]),
     tests("SystemdNotifyTests", ["SystemdNotify"]),
     tests(
       "BridgeDaemonTests",
@@ -117,7 +118,6 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
       ] + nio),
     tests("SimulatedExchangeTests", ["SimulatedExchange"]),
-    tests("KrakenSimulatorTests", ["KrakenSimulator", "SimulatedExchange"] + nio),
     // A bridge that says what a test wants it to say.
     .target(name: "ScriptedBridge", path: "Tests/ScriptedBridge", swiftSettings: strict),
     tests("KrakenBridgeClientTests", ["KrakenBridgeClient", "ScriptedBridge"]),
