@@ -1,5 +1,5 @@
-// One connection to the bridge. Two queues do the blocking: one reads lines and leaves them in the
-// inbox, one writes requests. Everything public is async and never blocks a thread of the caller.
+// One connection to the bridge. A thread of its own reads lines and leaves them in the inbox; a queue
+// writes requests. Everything public is async and never blocks a thread of the caller.
 
 import Dispatch
 import Synchronization
@@ -44,12 +44,18 @@ public final class BridgeConnection: Sendable {
     to address: BridgeAddress, timeout: Duration = .seconds(5)
   ) async throws -> BridgeConnection {
     let seconds = max(1, Int(timeout.components.seconds))
-    let reading = DispatchQueue(label: "kraken-bridge.read")
-    let socket = try await reading.run { () throws(BridgeError) in
-      try SocketDescriptor(connectingTo: address, timeoutSeconds: seconds)
-    }
     let inbox = Inbox()
-    reading.async { readLines(from: socket, at: address, into: inbox) }
+    let socket = try await withCheckedThrowingContinuation { (connected: CheckedContinuation<SocketDescriptor, any Error>) in
+      startThread {
+        do throws(BridgeError) {
+          let socket = try SocketDescriptor(connectingTo: address, timeoutSeconds: seconds)
+          connected.resume(returning: socket)
+          readLines(from: socket, at: address, into: inbox)
+        } catch {
+          connected.resume(throwing: error)
+        }
+      }
+    }
     do {
       let hello = try await greeting(from: inbox, at: address, timeout: timeout)
       return BridgeConnection(address: address, hello: hello, inbox: inbox, socket: socket)
@@ -110,8 +116,15 @@ public final class BridgeConnection: Sendable {
   /// Sends one line as it is; its answers come among the messages. Accepts the plain-text form too.
   public func send(line: [UInt8]) async throws {
     let socket = self.socket
-    try await writing.run { () throws(BridgeError) in
-      try socket.write(line + [UInt8(ascii: "\n")])
+    try await withCheckedThrowingContinuation { (written: CheckedContinuation<Void, any Error>) in
+      writing.async {
+        do throws(BridgeError) {
+          try socket.write(line + [UInt8(ascii: "\n")])
+          written.resume()
+        } catch {
+          written.resume(throwing: error)
+        }
+      }
     }
   }
 
@@ -145,21 +158,6 @@ public final class BridgeConnection: Sendable {
       }
       if let failure { return inbox.finish(.failure(failure)) }
       if !wanted { return }
-    }
-  }
-}
-
-extension DispatchQueue {
-  /// Does blocking work on this queue and waits for it without blocking a thread of the caller.
-  func run<Value: Sendable>(_ work: @escaping @Sendable () throws(BridgeError) -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-      self.async {
-        do throws(BridgeError) {
-          continuation.resume(returning: try work())
-        } catch {
-          continuation.resume(throwing: error)
-        }
-      }
     }
   }
 }

@@ -32,11 +32,8 @@ final class SocketDescriptor: Sendable {
         connect(number, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
       }
     }
-    guard outcome == 0 else {
-      let reason = errno
-      close(number)
-      throw Self.connectFailure(reason, address)
-    }
+    // What is thrown from here on leaves closing to deinit, which runs because every property is set.
+    guard outcome == 0 else { throw Self.connectFailure(errno, address) }
     setSendTimeout(seconds: 0)
   }
 

@@ -2,8 +2,8 @@
 // lines to send and lines to wait for. Each test has its own, so nothing is shared and nothing has
 // to be waited for by the clock.
 
-import Dispatch
 import Glibc
+import KrakenBridgeClient
 import Synchronization
 
 /// A listening Unix socket that plays a script to each connection, in the order in which they come.
@@ -14,7 +14,6 @@ public final class ScriptedBridge: Sendable {
   private let directory: String
   private let listener: Int32
   private let scripts: Mutex<[Script]>
-  private let served = DispatchGroup()
 
   /// - Parameter scripts: one for each expected connection; the last is used for all that follow.
   public init(_ scripts: Script...) {
@@ -24,7 +23,7 @@ public final class ScriptedBridge: Sendable {
     path = directory + "/bridge.sock"
     self.scripts = Mutex(scripts)
     listener = Self.listen(at: path)
-    DispatchQueue(label: "scripted-bridge").async { self.accept() }
+    startThread { self.accept() }
   }
 
   /// Stops listening and removes the socket: from now on there is no daemon.
@@ -40,7 +39,7 @@ public final class ScriptedBridge: Sendable {
     precondition(path.utf8.count < 108)
     // Sound: the path is shorter than sun_path.
     withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8) }
-    let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     let bound = withUnsafePointer(to: &name) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
     }
@@ -52,10 +51,11 @@ public final class ScriptedBridge: Sendable {
     while true {
       let connection = Glibc.accept(listener, nil, nil)
       guard connection >= 0 else { break }
+      _ = fcntl(connection, F_SETFD, FD_CLOEXEC)
       let script = scripts.withLock { scripts -> Script? in
         scripts.count > 1 ? scripts.removeFirst() : scripts.first
       }
-      DispatchQueue(label: "scripted-bridge.peer").async {
+      startThread {
         let peer = Peer(connection)
         script?(peer)
         peer.close()

@@ -1,7 +1,6 @@
 // `replay`: a recording as if it happened now, on standard output or on a socket like the bridge's.
 
 import ArgumentParser
-import Dispatch
 import Glibc
 import KrakenBridgeClient
 
@@ -69,11 +68,11 @@ struct ReplayCommand: ControlCommand {
     let (finished, continuation) = AsyncStream<Void>.makeStream()
     let files = self.files
     let speed = effectiveSpeed
-    DispatchQueue(label: "replay.accept").async {
+    startThread {
       while let connection = listener.accept() {
         let reader = ReplayReader(connection: connection, session: ReplaySession(index: index, speed: speedText))
-        DispatchQueue(label: "replay.requests").async { reader.answerRequests() }
-        DispatchQueue(label: "replay.play").async {
+        startThread { reader.answerRequests() }
+        startThread {
           do {
             guard try reader.play(files, speed: speed) else { return }
             console.write(error: "a reader has got everything")

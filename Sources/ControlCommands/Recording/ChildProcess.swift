@@ -2,6 +2,11 @@
 // compress without a library to link, and the programs that `doctor` asks.
 
 import Glibc
+import Synchronization
+
+/// Held while descriptors are made and while a child is started, so that no child inherits another's pipe: it would
+/// keep that pipe from ever ending.
+private let spawning = Mutex(())
 
 /// A running child.
 struct ChildProcess: Sendable {
@@ -31,7 +36,7 @@ struct ChildProcess: Sendable {
     defer { for word in words { free(word) } }
     var child: pid_t = 0
     // Sound: the array is NULL-terminated and lives for the call.
-    let outcome = posix_spawnp(&child, arguments[0], &actions, &attributes, &words, environ)
+    let outcome = spawning.withLock { _ in posix_spawnp(&child, arguments[0], &actions, &attributes, &words, environ) }
     guard outcome == 0 else {
       throw CommandFailure(
         .unavailable, "cannot run \(arguments[0]): \(String(cString: strerror(outcome)))",
@@ -75,10 +80,12 @@ struct ChildProcess: Sendable {
   /// A pipe whose ends no child inherits by accident.
   static func pipe() throws -> (reading: Int32, writing: Int32) {
     var ends: [Int32] = [0, 0]
-    guard Glibc.pipe(&ends) == 0 else {
-      throw CommandFailure(.internalError, "pipe: \(String(cString: strerror(errno)))")
+    let outcome = spawning.withLock { _ in
+      let outcome = Glibc.pipe(&ends)
+      if outcome == 0 { for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) } }
+      return outcome
     }
-    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    guard outcome == 0 else { throw CommandFailure(.internalError, "pipe: \(String(cString: strerror(errno)))") }
     return (ends[0], ends[1])
   }
 }

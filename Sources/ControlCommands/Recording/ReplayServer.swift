@@ -1,4 +1,4 @@
-// A Unix socket that serves a recording. One pair of queues per reader: one takes requests, one plays
+// A Unix socket that serves a recording. One pair of threads per reader: one takes requests, one plays
 // the recording. Blocking writes are the backpressure: a reader that stops stops its own replay.
 
 import Dispatch
@@ -29,8 +29,8 @@ final class UnixListener: Sendable {
       }
     }
     if with(bind) != 0, errno == EADDRINUSE {
+      // What is thrown leaves closing to deinit, which runs because every property is set.
       guard with(connect) != 0, errno == ECONNREFUSED else {
-        close(descriptor)
         throw CommandFailure(.cannotCreate, "\(path) is in use", advice: "choose another --socket")
       }
       // Left behind by somebody who is gone.
@@ -39,9 +39,7 @@ final class UnixListener: Sendable {
       _ = with(bind)
     }
     guard listen(descriptor, 64) == 0 else {
-      let reason = String(cString: strerror(errno))
-      close(descriptor)
-      throw CommandFailure(.cannotCreate, "cannot listen at \(path): \(reason)")
+      throw CommandFailure(.cannotCreate, "cannot listen at \(path): \(String(cString: strerror(errno)))")
     }
   }
 
