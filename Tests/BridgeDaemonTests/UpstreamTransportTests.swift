@@ -122,6 +122,23 @@ struct UpstreamTransportTests {
     #expect(heard == ["connect: cannot connect to 127.0.0.1 port \(port): 127.0.0.1:\(port): Connection refused"])
   }
 
+  @Test func addressesOfBothFamiliesAreFound() throws {
+    let four = try SystemResolver.addresses(of: "127.0.0.1", port: 80, family: AF_INET)
+    #expect(four == [try SocketAddress(ipAddress: "127.0.0.1", port: 80)])
+    let six = try SystemResolver.addresses(of: "::1", port: 443, family: AF_INET6)
+    #expect(six == [try SocketAddress(ipAddress: "::1", port: 443)])
+    #expect(throws: SystemResolver.Failure.self) {
+      try SystemResolver.addresses(of: "127.0.0.1", port: 80, family: AF_INET6)
+    }
+  }
+
+  @Test func aNameThatCannotBeIsToldAsSuch() async throws {
+    // A label of 64 characters: refused by the resolver without asking anybody.
+    let name = String(repeating: "x", count: 64)
+    let heard = try await open("wss://\(name)/v2")
+    #expect(heard.first?.hasPrefix("connect: cannot look up \(name): ") == true, "\(heard)")
+  }
+
   @Test func certificatesAreVerifiedAlways() async throws {
     let directory = try ScratchDirectory()
     try makeCertificate(in: directory)

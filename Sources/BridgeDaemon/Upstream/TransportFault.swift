@@ -20,9 +20,6 @@ enum TransportFault {
         return "cannot look up \(error.host)\(cause)"
       }
       return "cannot connect to \(error.host) port \(error.port): " + causes.joined(separator: "; ")
-    case let error as SocketAddressError:
-      if case .unknown(let host, _) = error { return "there is no such host: \(host)" }
-      return "\(error)"
     case let error as IOError:
       return String(cString: strerror(error.errnoCode))
     case ChannelError.connectTimeout:

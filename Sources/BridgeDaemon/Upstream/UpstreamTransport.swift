@@ -57,6 +57,7 @@ final class UpstreamTransport: WebSocketOwner {
     let shared = NIOLoopBound(self, eventLoop: eventLoop)
     let name = endpoint.isAddress ? nil : endpoint.host
     ClientBootstrap(group: eventLoop)
+      .resolver(SystemResolver(eventLoop: eventLoop))
       .connectTimeout(openDeadline)
       .channelOption(.tcpOption(.tcp_nodelay), value: 1)
       .channelOption(
