@@ -3,7 +3,6 @@
 // to be waited for by the clock.
 
 import Glibc
-import KrakenBridgeClient
 import Synchronization
 
 /// A listening Unix socket that plays a script to each connection, in the order in which they come.
@@ -135,5 +134,23 @@ public final class Peer {
 
   func close() {
     Glibc.close(descriptor)
+  }
+}
+
+/// Runs a script on a thread of its own: scripts block, and Dispatch's threads would run out with many bridges at once.
+private func startThread(_ work: @escaping @Sendable () -> Void) {
+  let box = Unmanaged.passRetained(Work(work))
+  var thread = pthread_t()
+  // Sound: the box is retained for the new thread, which takes it over exactly once.
+  let outcome = pthread_create(&thread, nil, { Unmanaged<Work>.fromOpaque($0!).takeRetainedValue().body(); return nil }, box.toOpaque())
+  precondition(outcome == 0)
+  pthread_detach(thread)
+}
+
+private final class Work: Sendable {
+  let body: @Sendable () -> Void
+
+  init(_ body: @escaping @Sendable () -> Void) {
+    self.body = body
   }
 }
