@@ -1,4 +1,4 @@
-// `config` lines: what a scenario changes about the bridge before it starts.
+// `config` lines: how the bridge is configured. After its start they are a reload.
 
 import BridgeCore
 import FanOut
@@ -7,7 +7,7 @@ import KrakenWire
 
 extension ScenarioRunner {
   func configure(_ words: [String]) throws {
-    guard bridge == nil else { throw ScenarioSyntaxError(description: "config comes before everything else") }
+    defer { bridge?.reconfigure(configuration, now: now) }
     func number() throws -> Int {
       guard words.count > 1, let number = Int(words[1]) else { throw ScenarioSyntaxError(description: "not a number") }
       return number
@@ -19,6 +19,7 @@ extension ScenarioRunner {
       return duration
     }
     switch words[0] {
+    case "unpin": configuration.pins = []
     case "pin": configuration.pins.append(try subscription(words.dropFirst()))
     case "preset": configuration.listeners[1].preset = .topics([try subscription(words.dropFirst())])
     case "show-pings": showsPings = true
