@@ -8,13 +8,14 @@ extension Scanner {
     @inline(__always)
     func skipPlain(_ p: inout Bytes) {
         while end - p >= 8 {
-            // Each term sets the top bit of a byte that is a quote, a backslash, below 0x20, or not ASCII. A borrow can
-            // disturb only bytes above such a byte, and the lowest one is what counts.
+            // The three set the top bit of a quote, of a backslash, and of what is below 0x20. A byte beyond ASCII
+            // keeps its own top bit in the first two, save 0xA2 in the one and 0xDC in the other. A borrow can disturb
+            // only bytes above one that stops, and the lowest one is what counts.
             let word = UnsafeRawPointer(p).loadUnaligned(as: UInt64.self).littleEndian
             let quotes = (word ^ 0x2222_2222_2222_2222) &- 0x0101_0101_0101_0101
             let slashes = (word ^ 0x5C5C_5C5C_5C5C_5C5C) &- 0x0101_0101_0101_0101
             let controls = word &- 0x2020_2020_2020_2020
-            let stops = (quotes | slashes | controls | word) & 0x8080_8080_8080_8080
+            let stops = (quotes | slashes | controls) & 0x8080_8080_8080_8080
             p += stops.trailingZeroBitCount &>> 3
             guard stops == 0 else { return }
         }

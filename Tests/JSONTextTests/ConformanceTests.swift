@@ -71,6 +71,23 @@ func parseError(_ bytes: [UInt8], maximumDepth: Int = 64) -> JSONError? {
         }
     }
 
+    /// Every byte at every place of a string longer than two words, alone and beside a byte beyond ASCII.
+    @Test func everyByteInALongString() {
+        for filler in [
+            Array("aaaaaaaaaaaaaaaaaaaa".utf8),
+            Array("\u{E9}\u{E9}\u{E9}\u{E9}\u{E9}\u{E9}\u{E9}\u{E9}\u{E9}\u{E9}".utf8),
+        ] {
+            for index in filler.indices {
+                for byte in UInt8.min...UInt8.max {
+                    var text = [0x22] + filler + [0x22]
+                    text[index + 1] = byte
+                    let isValid = ReferenceChecker.accepts(text)
+                    if (parseError(text) == nil) != isValid { Issue.record("\(byte) at \(index): \(isValid)") }
+                }
+            }
+        }
+    }
+
     /// A document cut off anywhere is refused, except where what is left is a number.
     @Test func everyPrefixOfAContainerIsRefused() {
         for text in Corpus.accepted where text.hasPrefix("[") || text.hasPrefix("{") || text.hasPrefix("\"") {
@@ -130,7 +147,7 @@ func parseError(_ bytes: [UInt8], maximumDepth: Int = 64) -> JSONError? {
         #expect(parseError(nested(1), maximumDepth: 0)?.kind == .tooDeep)
         #expect(parseError([0x31], maximumDepth: 0) == nil)
         // Depth is of what is open, not of what was.
-        #expect(parseError(Array("[[],[],[[]]]".utf8), maximumDepth: 3) == nil)
+        #expect(parseError(Array("[[1],[1],{\"a\":[1]},[[1]]]".utf8), maximumDepth: 3) == nil)
         #expect(parseError([UInt8](repeating: UInt8(ascii: "["), count: 1_000_000))?.kind == .tooDeep)
         #expect(parseError(nested(100_000), maximumDepth: 100_000) == nil)
         #expect(

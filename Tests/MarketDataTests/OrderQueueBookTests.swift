@@ -156,6 +156,17 @@ import Testing
         #expect(orders(book, .asks) == [] && orders(book, .bids) == ["B 4.00 2.0"])
     }
 
+    /// Price zero sorts alike on both sides, and still is not the same queue.
+    @Test func aSideChangeAtPriceZero() throws {
+        var book = OrderQueueBook(depth: 10)
+        book.beginSnapshot()
+        try send(
+            &book,
+            [Event(side: .bids, id: "A", price: "0", qty: "1"), Event(side: .asks, id: "A", price: "0", qty: "2")],
+            bids: [], asks: [("0", "2")])
+        #expect(orders(book, .asks) == ["A 0 2"] && orders(book, .bids) == [])
+    }
+
     @Test func unknownOrdersAreTakenAtTheirWord() throws {
         var book = OrderQueueBook(depth: 10)
         book.beginSnapshot()
