@@ -46,7 +46,9 @@ extension Bridge {
       let feed = (trades ?? bbo).flatMap({ catalog.feed(of: $0) }) as? TickerFeed
     else { return }
     feed.receivedWall = now.wall
+    let probed = stateBeforeProbe(feed, message)
     let spreadChanged = feed.take(item)
+    if let probed, let id = trades ?? bbo { judgeProbe(feed, id, before: probed) }
     for topic in feed.topics where topic.upstream == trades || topic.upstream == bbo {
       if becameLive && !topic.isLive || message.isSnapshot || !topic.isLive {
         publishSnapshot(topic, now: now)
@@ -67,11 +69,13 @@ extension Bridge {
     guard case .accept(let id, _)? = admit(item, message, now: now),
       let feed = catalog.feed(of: id) as? BookFeed
     else { return }
+    let probed = stateBeforeProbe(feed, message)
     do throws(BookFault) {
       try feed.take(item, isSnapshot: message.isSnapshot)
     } catch {
       return perform(session.topicFailed(id, TopicFault(error), now: now), now: now)
     }
+    if let probed { judgeProbe(feed, id, before: probed) }
     feed.receivedWall = now.wall
     for topic in feed.topics {
       if message.isSnapshot || !topic.isLive {
@@ -86,6 +90,26 @@ extension Bridge {
         }
       }
     }
+  }
+
+  // MARK: Probes of silent topics
+
+  /// What was known of a topic that had gone silent, when its new snapshot is about to replace it.
+  private func stateBeforeProbe(_ feed: Feed, _ message: KrakenData) -> [UInt8]? {
+    guard message.isSnapshot, feed.topics.contains(where: { $0.stale?.reason == StaleReason.silent.rawValue })
+    else { return nil }
+    return state(of: feed)
+  }
+
+  /// The session doubles a topic's patience with each probe that found nothing wrong; this one may have.
+  private func judgeProbe(_ feed: Feed, _ id: UpstreamTopicID, before: [UInt8]) {
+    if state(of: feed) != before { session.probeFoundChange(id) }
+  }
+
+  private func state(of feed: Feed) -> [UInt8] {
+    var bytes = JSONBytes()
+    for topic in feed.topics { feed.writeState(of: topic, into: &bytes) }
+    return bytes.bytes
   }
 
   // MARK: Trades and candles

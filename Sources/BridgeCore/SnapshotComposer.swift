@@ -7,7 +7,8 @@ import JSONText
 struct SnapshotComposer: SnapshotSource {
   let catalog: Catalog
   let lastSeq: UInt64
-  private var line = JSONBytes(reserving: 4096)
+  /// Takes memory only in the turns that need it.
+  private var line = JSONBytes()
 
   init(catalog: Catalog, lastSeq: UInt64) {
     self.catalog = catalog
