@@ -21,7 +21,9 @@ struct KrakenBridged: ParsableCommand {
       """,
     version: "kraken-bridged \(version)")
 
-  @Option(help: ArgumentHelp("Configuration file (default: \(StandardPaths.configuration), which may be absent).", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "Configuration file (default: \(StandardPaths.configuration), which may be absent).", valueName: "path"))
   var config: String?
   @Flag(help: "Print everything that is wrong with the configuration, and exit with 0 or 78.")
   var checkConfig = false
@@ -36,14 +38,17 @@ struct KrakenBridged: ParsableCommand {
   var level3URL: String?
   @Option(help: ArgumentHelp("Kraken's REST endpoint (default: https://api.kraken.com).", valueName: "url"))
   var restURL: String?
-  @Option(help: ArgumentHelp("Trust roots besides the system's, as PEM. Verification is never switched off.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "Trust roots besides the system's, as PEM. Verification is never switched off.", valueName: "path"))
   var caFile: String?
 
   @Option(help: ArgumentHelp("Market data listener, in place of the usual ones; may be repeated.", valueName: "path"))
   var socket: [String] = []
   @Option(help: ArgumentHelp("Listener for account data and orders, mode 0600.", valueName: "path"))
   var privateSocket: String?
-  @Option(help: ArgumentHelp("Holds the files api-key and api-secret (default: $CREDENTIALS_DIRECTORY).", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp("Holds the files api-key and api-secret (default: $CREDENTIALS_DIRECTORY).", valueName: "dir"))
   var credentialsDir: String?
   @Option(help: ArgumentHelp("What has to survive a restart is kept here.", valueName: "dir"))
   var stateDir: String?
@@ -55,7 +60,9 @@ struct KrakenBridged: ParsableCommand {
   var simulate: String?
   @Option(help: ArgumentHelp("\(LogSettings.levels.joined(separator: ", ")) (default: info).", valueName: "level"))
   var logLevel: String?
-  @Option(help: ArgumentHelp("text, json or journal (default: journal when standard error is the journal, else text).", valueName: "format"))
+  @Option(
+    help: ArgumentHelp(
+      "text, json or journal (default: journal when standard error is the journal, else text).", valueName: "format"))
   var logFormat: String?
 
   static func main() {

@@ -6,10 +6,10 @@ import BridgeCore
 import Glibc
 import KrakenSimulator
 import Logging
-import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import SimulatedExchange
+import Synchronization
 import SystemdNotify
 import Testing
 
@@ -58,12 +58,20 @@ private final class Reader {
   }
 }
 
+/// What the service manager was told, in order.
+private final class Notes: Sendable {
+  private let notes = Mutex<[ServiceNote]>([])
+
+  var all: [ServiceNote] { notes.withLock { $0 } }
+
+  func append(_ more: [ServiceNote]) { notes.withLock { $0 += more } }
+}
+
 /// A running daemon and its exchange.
 private final class Running: Sendable {
   let directory: String
   let simulator: SimulatorServer
-  /// What the service manager was told.
-  let notified = NIOLockedValueBox<[ServiceNote]>([])
+  let told = Notes()
   private let group: MultiThreadedEventLoopGroup
   private let loop: NIOLoopBound<DaemonLoop>
 
@@ -83,12 +91,12 @@ private final class Running: Sendable {
     for listener in settings.listeners { sockets.append(try listener.open(passed: [])) }
     let handedOver = Transfer(sockets)
     let eventLoop = group.next()
-    loop = try await eventLoop.submit { [settings, notified] in
+    loop = try await eventLoop.submit { [settings, told] in
       let parts = DaemonLoop.Parts(
         settings: settings, version: "1.2.3", sockets: handedOver.value,
         reread: reread ?? { () throws(InvalidSettings) in settings }, logger: logger,
         processID: getpid(), userID: getuid(), watchdog: Watchdog(interval: .milliseconds(1)),
-        notify: { notes in notified.withLockedValue { $0 += notes } })
+        notify: { told.append($0) })
       return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
     }.get()
     try await eventLoop.flatSubmit { [loop] in loop.value.start() }.get()
@@ -136,7 +144,8 @@ struct DaemonLoopTests {
       let hello = try #require(reader.line())
       #expect(hello.hasPrefix("{\"channel\":\"bridge\",\"type\":\"hello\""))
       #expect(hello.contains("\"version\":\"1.2.3\""))
-      reader.send("{\"method\":\"subscribe\",\"params\":{\"channel\":\"book\",\"symbol\":[\"BTC/USD\"]},\"req_id\":7}\n")
+      reader.send(
+        "{\"method\":\"subscribe\",\"params\":{\"channel\":\"book\",\"symbol\":[\"BTC/USD\"]},\"req_id\":7}\n")
       #expect(try reader.line(with: "\"req_id\":7").contains("\"success\":true"))
       _ = try reader.line(with: "\"type\":\"snapshot\"", "\"channel\":\"book\"")
       _ = try reader.line(with: "\"type\":\"update\"", "\"channel\":\"book\"")
@@ -148,7 +157,7 @@ struct DaemonLoopTests {
       #expect(reader.value.line() == nil)
     }
     #expect(access(path, F_OK) != 0)
-    let notes = running.notified.withLockedValue { $0 }
+    let notes = running.told.all
     #expect(notes.first == .ready)
     #expect(notes.suffix(2) == [.stopping, .status("stopping")])
     #expect(notes.contains(.watchdog))
@@ -220,14 +229,20 @@ struct DaemonLoopTests {
     let folder = directory.path
     let added = directory("added.sock")
     let step = Step()
-    let running = try await Running(directory, reread: { () throws(InvalidSettings) in
-      switch step.next() {
-      case 0: throw InvalidSettings(problems: [SettingProblem(origin: "c.yaml:1", key: "colour", message: "unknown key")])
-      case 1: return Running.changed(folder) { $0.listeners.append(contentsOf: $0.listeners.map { $0.at("/proc/none/a.sock") }) }
-      case 2: return Running.changed(folder) { $0.listeners.append(contentsOf: $0.listeners.map { $0.at(added) }) }
-      default: return Running.changed(folder) { $0.listeners = $0.listeners.map { $0.at(added) } }
-      }
-    })
+    let running = try await Running(
+      directory,
+      reread: { () throws(InvalidSettings) in
+        switch step.next() {
+        case 0:
+          throw InvalidSettings(problems: [SettingProblem(origin: "c.yaml:1", key: "colour", message: "unknown key")])
+        case 1:
+          return Running.changed(folder) {
+            $0.listeners.append(contentsOf: $0.listeners.map { $0.at("/proc/none/a.sock") })
+          }
+        case 2: return Running.changed(folder) { $0.listeners.append(contentsOf: $0.listeners.map { $0.at(added) }) }
+        default: return Running.changed(folder) { $0.listeners = $0.listeners.map { $0.at(added) } }
+        }
+      })
     let path = directory("bridge.sock")
     let reader = try await reading { () throws -> Transfer<Reader> in
       let reader = try Reader(path)
@@ -245,7 +260,7 @@ struct DaemonLoopTests {
       reader.value.send("ping\n")
       _ = try reader.value.line(with: "\"pong\"")
     }
-    let notes = running.notified.withLockedValue { $0 }
+    let notes = running.told.all
     #expect(notes.count { if case .reloading = $0 { true } else { false } } == 4)
     #expect(notes.count { $0 == .ready } == 5)
     try await running.stop()
@@ -256,7 +271,9 @@ struct DaemonLoopTests {
 extension Running {
   /// The test's settings with a change.
   fileprivate static func changed(_ directory: String, _ change: (inout Settings) -> Void) -> Settings {
-    guard var settings = try? Running.settings(directory) else { preconditionFailure("the test's own settings are wrong") }
+    guard var settings = try? Running.settings(directory) else {
+      preconditionFailure("the test's own settings are wrong")
+    }
     change(&settings)
     return settings
   }
@@ -272,10 +289,10 @@ extension ListenerSettings {
 
 /// Counts how often something was asked.
 private final class Step: Sendable {
-  private let count = NIOLockedValueBox(0)
+  private let count = Mutex(0)
 
   func next() -> Int {
-    count.withLockedValue { count in
+    count.withLock { count in
       defer { count += 1 }
       return count
     }

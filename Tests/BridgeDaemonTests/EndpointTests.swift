@@ -34,8 +34,10 @@ struct EndpointTests {
   }
 
   @Test(arguments: [
-    "ws.kraken.com", "", "://x", "http://127.0.0.1", "wss://", "wss:///v2", "wss://:443/", "wss://a:0/", "wss://a:65536",
-    "wss://a:b", "wss://a:", "wss://user:secret@a/", "wss://a/#x", "wss://a b/", "wss://[::1", "wss://[::1]x/", "wss://ä/",
+    "ws.kraken.com", "", "://x", "http://127.0.0.1", "wss://", "wss:///v2", "wss://:443/", "wss://a:0/",
+    "wss://a:65536",
+    "wss://a:b", "wss://a:", "wss://user:secret@a/", "wss://a/#x", "wss://a b/", "wss://[::1", "wss://[::1]x/",
+    "wss://ä/",
     "ws://ws.kraken.com/v2", "ws://10.0.0.1", "ws://127.0.0.1.example.com", "ws://127.0.0.256", "ws://128.0.0.1",
     "ws://localhost.example.com", "ws://[::2]:80",
   ])

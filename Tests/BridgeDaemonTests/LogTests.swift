@@ -1,5 +1,5 @@
-import KrakenSession
 import BridgeCore
+import KrakenSession
 import Logging
 import MarketData
 import Testing
@@ -95,7 +95,9 @@ struct StateFileTests {
     #expect(file.load(now: now).state == state)
   }
 
-  @Test(arguments: ["", "seq", "seq x\n", "seq -1\n", "seq 99999999999999999999\n", "seq 18446744073709551615\n", "\u{0}\u{1}"])
+  @Test(arguments: [
+    "", "seq", "seq x\n", "seq -1\n", "seq 99999999999999999999\n", "seq 18446744073709551615\n", "\u{0}\u{1}",
+  ])
   func damageIsTakenForNothing(text: String) {
     #expect(StateFile.decode(Array(text.utf8), now: now) == SavedState(seq: 0, budget: AttemptBudget()))
   }

@@ -47,7 +47,8 @@ struct MessageAssemblerTests {
     let cases: [([WebSocketFrame], UInt16)] = [
       ([frame(.text, "{}", mask: [1, 2, 3, 4])], 1002),
       ([reserved[0]], 1002), ([reserved[1]], 1002), ([reserved[2]], 1002),
-      ([frame(WebSocketOpcode(encodedWebSocketOpcode: 3)!)], 1002), ([frame(WebSocketOpcode(encodedWebSocketOpcode: 11)!)], 1002),
+      ([frame(WebSocketOpcode(encodedWebSocketOpcode: 3)!)], 1002),
+      ([frame(WebSocketOpcode(encodedWebSocketOpcode: 11)!)], 1002),
       ([frame(.continuation, "b")], 1002),
       ([frame(.text, "a", fin: false), frame(.text, "b")], 1002),
       ([frame(.text, "a", fin: false), frame(.binary, "b")], 1002),
@@ -85,7 +86,9 @@ struct MessageAssemblerTests {
     }
     #expect(assembler.received(close(nil)) == .close(code: nil, reason: ""))
     #expect(assembler.received(close(1001)) == .close(code: 1001, reason: ""))
-    #expect(assembler.received(close(1013, Array("Market data unavailable".utf8))) == .close(code: 1013, reason: "Market data unavailable"))
+    #expect(
+      assembler.received(close(1013, Array("Market data unavailable".utf8)))
+        == .close(code: 1013, reason: "Market data unavailable"))
     #expect(assembler.received(close(1000, [0xFF])) == .violation(code: 1007, why: "a close reason that is not UTF-8"))
     for code in UInt16.min...5100 {
       let isClose = if case .close = assembler.received(close(code)) { true } else { false }

@@ -43,7 +43,9 @@ private final class Outcome: UpstreamTransportOwner {
   }
   func transportReceivedBinary(_ transport: UpstreamTransport) { hear("binary") }
   func transportReadCompleted(_ transport: UpstreamTransport) {}
-  func transportEnded(_ transport: UpstreamTransport, code: UInt16?, reason: String) { hear("ended \(code ?? 0) \(reason)") }
+  func transportEnded(_ transport: UpstreamTransport, code: UInt16?, reason: String) {
+    hear("ended \(code ?? 0) \(reason)")
+  }
 }
 
 /// Answers the first bytes of every connection with its own.
@@ -73,7 +75,8 @@ struct UpstreamTransportTests {
     let done = eventLoop.makePromise(of: [String].self)
     let kept = try await eventLoop.submit {
       let outcome = Outcome(done, enough: count)
-      let transport = UpstreamTransport(endpoint: endpoint, eventLoop: eventLoop, owner: outcome, openDeadline: deadline)
+      let transport = UpstreamTransport(
+        endpoint: endpoint, eventLoop: eventLoop, owner: outcome, openDeadline: deadline)
       transport.open(userAgent: "kraken-bridge/test") { try TrustRoots.context(caFile: caFile) }
       return NIOLoopBound((outcome, transport), eventLoop: eventLoop)
     }.get()

@@ -11,7 +11,9 @@ import Testing
 private final class Listening: WebSocketOwner {
   var heard: [String] = []
 
-  func textReceived(_ message: UnsafeRawBufferPointer) { heard.append("text \(String(decoding: message, as: UTF8.self))") }
+  func textReceived(_ message: UnsafeRawBufferPointer) {
+    heard.append("text \(String(decoding: message, as: UTF8.self))")
+  }
   func binaryReceived() { heard.append("binary") }
   func readCompleted() {}
   func conversationEnded(code: UInt16?, reason: String) {

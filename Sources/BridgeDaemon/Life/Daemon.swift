@@ -27,6 +27,9 @@ public struct DaemonFailure: Error {
 public enum Daemon {
   private static let stopSignals = [SIGTERM, SIGINT]
   private static let reloadSignal = SIGHUP
+  /// With KRAKEN_BRIDGE_TEST_WEDGE in the environment this one stops the loop for good, as a bug might, so that the
+  /// service manager's watchdog can be seen to work.
+  private static let wedgeSignal = SIGUSR1
 
   /// Prepares the process. To be called before any other thread exists, so that all inherit the signal mask.
   public static func prepareProcess() {
@@ -46,6 +49,7 @@ public enum Daemon {
     var set = sigset_t()
     sigemptyset(&set)
     for number in stopSignals + [reloadSignal] { sigaddset(&set, number) }
+    if getenv("KRAKEN_BRIDGE_TEST_WEDGE") != nil { sigaddset(&set, wedgeSignal) }
     return set
   }
 
@@ -69,7 +73,12 @@ public enum Daemon {
         return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
       }.wait()
       try eventLoop.flatSubmit { loop.value.start() }.wait()
-      waitForStop { eventLoop.execute { _ = loop.value.reload() } }
+      waitForStop { number in
+        eventLoop.execute {
+          if number == wedgeSignal { while true { sleep(1) } }
+          _ = loop.value.reload()
+        }
+      }
       try eventLoop.flatSubmit { loop.value.stop() }.wait()
       try eventLoop.submit { loop.value.dissolve() }.wait()
       try group.syncShutdownGracefully()
@@ -87,14 +96,14 @@ public enum Daemon {
     ServiceManager.notify(.status(first), .errno(exitStatus == 71 ? EADDRINUSE : EINVAL))
   }
 
-  /// Sleeps until a signal asks to stop; every request to reload before that is passed on.
-  private static func waitForStop(reload: () -> Void) {
+  /// Sleeps until a signal asks to stop; every other one before that is passed on.
+  private static func waitForStop(other: (Int32) -> Void) {
     var set = signals
     while true {
       var number: Int32 = 0
       guard sigwait(&set, &number) == 0 else { continue }
-      if number != reloadSignal { return }
-      reload()
+      if stopSignals.contains(number) { return }
+      other(number)
     }
   }
 

@@ -13,7 +13,9 @@ extension DaemonLoop: SubscriberOwner {
     let settings = listeners[listener].settings
     guard settings.admits(uid: peer.uid, gid: peer.gid) else {
       warn("a connection to \(settings.path) from uid \(peer.uid), gid \(peer.gid) was refused: not on its lists")
-      refuse(channel, line: Array("{\"channel\":\"bridge\",\"type\":\"goodbye\",\"data\":{\"reason\":\"not_permitted\"}}\n".utf8))
+      refuse(
+        channel,
+        line: Array("{\"channel\":\"bridge\",\"type\":\"goodbye\",\"data\":{\"reason\":\"not_permitted\"}}\n".utf8))
       return nil
     }
     switch bridge.subscriberConnected(listener: listener, peer: peer, now: SystemClock.now) {

@@ -11,7 +11,8 @@ enum LogFormat {
     var line = "\(timestamp(wall)) \(level.rawValue): \(message.flattened)"
     for (name, value) in fields {
       let value = value.flattened
-      line += value.isEmpty || value.contains(" ") || value.contains("\"") ? " \(name)=\"\(value)\"" : " \(name)=\(value)"
+      line +=
+        value.isEmpty || value.contains(" ") || value.contains("\"") ? " \(name)=\"\(value)\"" : " \(name)=\(value)"
     }
     return line + "\n"
   }
@@ -48,7 +49,8 @@ enum LogFormat {
       let digits = String(number)
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    let date = "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1, 2))-\(padded(Int(parts.tm_mday), 2))"
+    let date =
+      "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1, 2))-\(padded(Int(parts.tm_mday), 2))"
     let time = "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):\(padded(Int(parts.tm_sec), 2))"
     return "\(date)T\(time).\(padded(Int(wall / 1_000_000 % 1000), 3))Z"
   }

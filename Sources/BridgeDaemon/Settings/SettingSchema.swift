@@ -109,7 +109,8 @@ extension String {
 
   /// How many insertions, deletions, replacements and swaps of neighbours lead from one to the other.
   func editDistance(to other: String) -> Int {
-    let a = Array(lowercased()), b = Array(other.lowercased())
+    let a = Array(lowercased())
+    let b = Array(other.lowercased())
     var beforePrevious: [Int] = []
     var previous = Array(0...b.count)
     for i in a.indices {

@@ -106,7 +106,8 @@ extension Settings {
     }
     listener.allowedUIDs = source.ids("\(key).allow-uids")
     listener.allowedGIDs = source.ids("\(key).allow-gids")
-    listener.lagBytes = source.integer("\(key).lag-bytes", in: 4096...limits.ringBytes, unit: "bytes (limits.ring-bytes)")
+    listener.lagBytes = source.integer(
+      "\(key).lag-bytes", in: 4096...limits.ringBytes, unit: "bytes (limits.ring-bytes)")
     listener.lag = source.seconds("\(key).lag-seconds", in: 0.1...86400)
     return listener
   }

@@ -146,9 +146,12 @@ extension CredentialSettings {
     if let given = source.text("credentials.dir") {
       directory = given
       for name in files where !facts.fileExists("\(given)/\(name)") {
-        source.refuse("credentials.dir", "it must hold the files api-key and api-secret; \(name) is missing or unreadable")
+        source.refuse(
+          "credentials.dir", "it must hold the files api-key and api-secret; \(name) is missing or unreadable")
       }
-    } else if let passed = facts.nonEmpty("CREDENTIALS_DIRECTORY"), files.allSatisfy({ facts.fileExists("\(passed)/\($0)") }) {
+    } else if let passed = facts.nonEmpty("CREDENTIALS_DIRECTORY"),
+      files.allSatisfy({ facts.fileExists("\(passed)/\($0)") })
+    {
       directory = passed
     }
   }

@@ -100,7 +100,8 @@ struct SettingsSource {
     guard let text = text(key) else { return nil }
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     let isDecimal =
-      (1...2).contains(parts.count) && parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+      (1...2).contains(parts.count)
+      && parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
     guard isDecimal, text.contains(where: { ("1"..."9").contains($0) }) else {
       refuse(key, "allowed is a decimal number above 0, such as 0.5")
       return nil
@@ -119,11 +120,12 @@ struct SettingsSource {
   }
 
   mutating func ids(_ key: String) -> Set<UInt32> {
-    Set((list(key) ?? []).compactMap { text in
-      if let id = UInt32(text) { return id }
-      refuse(key, value: text, "allowed is a list of numeric ids")
-      return nil
-    })
+    Set(
+      (list(key) ?? []).compactMap { text in
+        if let id = UInt32(text) { return id }
+        refuse(key, value: text, "allowed is a list of numeric ids")
+        return nil
+      })
   }
 
   // MARK: Structure

@@ -79,7 +79,9 @@ struct MessageAssembler {
     guard let code = payload.readInteger(as: UInt16.self) else {
       return .violation(code: 1002, why: "a close frame with half a code")
     }
-    guard MessageAssembler.mayBeSent(code) else { return .violation(code: 1002, why: "close code \(code) is not allowed") }
+    guard MessageAssembler.mayBeSent(code) else {
+      return .violation(code: 1002, why: "close code \(code) is not allowed")
+    }
     guard let reason = String(validating: payload.readableBytesView, as: UTF8.self) else {
       return .violation(code: 1007, why: "a close reason that is not UTF-8")
     }

@@ -106,7 +106,10 @@ final class WebSocketMessageHandler: ChannelInboundHandler {
     case NIOWebSocketError.invalidFrameLength:
       fail(code: 1009, why: "a message is longer than \(assembler.messageBytesMax) bytes", context)
     case let error as NIOWebSocketError:
-      fail(code: 1002, why: error == .fragmentedControlFrame ? "a control frame must not be fragmented" : "a control frame is too long", context)
+      fail(
+        code: 1002,
+        why: error == .fragmentedControlFrame
+          ? "a control frame must not be fragmented" : "a control frame is too long", context)
     default:
       failure = failure ?? TransportFault.describe(error)
       context.close(promise: nil)
