@@ -4,12 +4,14 @@
 // which line), and is confined to one event loop: not Sendable on purpose, no locks, no tasks. Time is handed in
 // and chance comes from a seed, so a simulation can run it thousands of times faster than life.
 //
-//   Bridge+Upstream     what the session says, carried out
-//   Bridge+Data         Kraken's data into feeds and lines
-//   Bridge+Demand       which topics exist, and for how long
-//   Bridge+Subscribers  connections, their input and their end
-//   Bridge+Requests     subscribe, unsubscribe, snapshot
-//   Bridge+Reports      status, topics, clients, metrics, help
+//   Bridge+Upstream       what the session says, carried out
+//   Bridge+Data           Kraken's data into feeds and lines
+//   Bridge+Demand         which topics exist, and for how long
+//   Bridge+Subscribers    connections, their input and their end
+//   Bridge+Requests       who may ask what
+//   Bridge+Subscriptions  subscribe and unsubscribe
+//   Bridge+HeldRequests   snapshots, and whoever waits for Kraken's word
+//   Bridge+Reports        status, topics, clients, metrics, help
 
 import BridgeWire
 import FanOut
