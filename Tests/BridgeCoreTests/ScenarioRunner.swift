@@ -163,40 +163,6 @@ final class ScenarioRunner {
     _ = started()
   }
 
-  // MARK: Kraken
-
-  private func checkIsOpen() throws {
-    guard upstream == .open else { throw ScenarioSyntaxError(description: "there is no connection with Kraken") }
-  }
-
-  private func leaveUpstream(_ state: Upstream) throws {
-    guard upstream == state else { throw ScenarioSyntaxError(description: "the connection with Kraken is \(upstream)") }
-    upstream = .none
-    unanswered = []
-  }
-
-  private func fromKraken(_ text: String) throws {
-    try checkIsOpen()
-    // Scenarios name bytes that are not UTF-8 by \xNN, which JSON itself does not have.
-    Array(text.utf8).replacingHexEscapes().withUnsafeBytes { bridge?.upstreamReceived(.public, text: $0, now: now) }
-    pump()
-  }
-
-  /// Kraken says yes to everything that was asked.
-  private func acknowledge() throws {
-    let requests = unanswered
-    unanswered = []
-    guard !requests.isEmpty else { throw ScenarioSyntaxError(description: "nothing waits for an answer") }
-    for request in requests {
-      for symbol in request.symbols.isEmpty ? [""] : request.symbols {
-        let named = symbol.isEmpty ? "" : ",\"symbol\":\"\(symbol)\""
-        try fromKraken(
-          #"{"method":"\#(request.method)","req_id":\#(request.reqID),"result":{\#(request.params)\#(named)},"#
-            + #""success":true,"time_in":"2026-10-09T00:34:20.000001Z","time_out":"2026-10-09T00:34:20.000002Z"}"#)
-      }
-    }
-  }
-
   // MARK: Time
 
   /// Lets time pass as a shell would: every deadline is met when it is due.
@@ -291,58 +257,5 @@ final class ScenarioRunner {
       bridge.deadlineReached(now: now)
     }
     failures.append("the bridge finds no rest: a deadline stays due")
-  }
-
-  private func carryOut(_ action: BridgeAction) {
-    switch action {
-    case .openTransport:
-      upstream = .ordered
-      upstreamLines.append("connect")
-    case .closeTransport(_, let code, let why):
-      if upstream == .none { failures.append("there is no connection to close") }
-      upstream = .none
-      unanswered = []
-      upstreamLines.append("close \(code) \(why)")
-    case .send(_, let text): sent(text)
-    case .log(let record): logged.append(record.event)
-    case .saveState: break
-    case .reload: logged.append(.warning)
-    }
-  }
-
-  private func sent(_ bytes: [UInt8]) {
-    if upstream != .open { failures.append("a request without a connection") }
-    let text = String(decoding: bytes, as: UTF8.self)
-    let request = json.read(bytes) { root in
-      SentRequest(
-        method: root["method"]?.string ?? "",
-        params: root["params"]?.members.filter { !$0.key.equals("symbol") }.map {
-          "\(String(decoding: $0.key.text, as: UTF8.self)):\(String(decoding: $0.value.text, as: UTF8.self))"
-        }.joined(separator: ",") ?? "",
-        symbols: root["params"]?["symbol"]?.elements.compactMap(\.string) ?? [],
-        reqID: String(decoding: root["req_id"]?.text ?? UnsafeRawBufferPointer(start: nil, count: 0), as: UTF8.self))
-    }
-    guard let request else { return failures.append("a request that is not JSON: \(text)") }
-    if request.method == "ping", !showsPings { return }
-    if request.method != "ping" { unanswered.append(request) }
-    upstreamLines.append(text)
-  }
-}
-
-extension [UInt8] {
-  fileprivate func replacingHexEscapes() -> [UInt8] {
-    var result: [UInt8] = []
-    var rest = self[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "\\"), rest.first == UInt8(ascii: "x"),
-        let value = UInt8(String(decoding: rest.dropFirst().prefix(2), as: UTF8.self), radix: 16)
-      {
-        result.append(value)
-        rest = rest.dropFirst(3)
-      } else {
-        result.append(byte)
-      }
-    }
-    return result
   }
 }
