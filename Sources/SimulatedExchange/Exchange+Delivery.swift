@@ -32,11 +32,11 @@ extension Exchange {
     guard !rules.isEmpty else { return emit(.text(text), to: id) }
     var text = text
     if takeRule(.extraFields, connection: id) != nil { text = Distortion.extraFields(text) }
-    if takeRule(.shuffledKeys, connection: id) != nil { text = Distortion.shuffledKeys(text, &chance) }
-    if takeRule(.spacedJSON, connection: id) != nil { text = Distortion.spaced(text, &chance) }
+    if takeRule(.shuffledKeys, connection: id) != nil { text = Distortion.shuffledKeys(text, &mischief) }
+    if takeRule(.spacedJSON, connection: id) != nil { text = Distortion.spaced(text, &mischief) }
     if let fault = takeRule(.fragmentedFrames, connection: id) {
       let fragments = Distortion.fragments(text, size: fault.size ?? 16)
-      emit(.fragments(fragments, pingBetween: chance.chance(1, in: 2)), to: id)
+      emit(.fragments(fragments, pingBetween: mischief.chance(1, in: 2)), to: id)
     } else if let fault = takeRule(.slowFrames, connection: id) {
       emit(.slow(text, chunk: fault.size ?? 8, interval: fault.delay ?? 20_000_000), to: id)
     } else {

@@ -3,6 +3,11 @@
 extension Exchange {
   /// Makes a fault happen now.
   public mutating func inject(_ fault: Fault) {
+    advance(to: now)
+    strike(fault)
+  }
+
+  mutating func strike(_ fault: Fault) {
     counters.faultsInjected[fault.name.rawValue, default: 0] += 1
     switch fault.name {
     case .drop: forEachConnection(fault) { $0.end($1, with: .drop) }

@@ -72,6 +72,8 @@ public struct Exchange: Sendable {
   var postponed: [Postponed] = []
   /// Draws for connections, apart from every market's.
   var chance: SeededGenerator
+  /// Draws for faults, so that they change nothing but what they are about.
+  var mischief: SeededGenerator
   var subscriptionCount = 0
   /// Times of the connection attempts of the last ten minutes.
   var attempts: [Int64] = []
@@ -81,6 +83,7 @@ public struct Exchange: Sendable {
     self.configuration = configuration
     self.now = now
     chance = SeededGenerator(seed: seed, purpose: 0)
+    mischief = SeededGenerator(seed: seed, purpose: .max)
     let instruments = InstrumentCatalog.instruments(count: max(configuration.symbolCount, 1), seed: seed)
     assets = InstrumentCatalog.assets(of: instruments)
     markets = instruments.enumerated().map { index, instrument in
@@ -120,7 +123,7 @@ public struct Exchange: Sendable {
       goLive(id, topic, number: number, wantsSnapshot: wantsSnapshot)
     case .output(let id, let output): emit(output, to: id)
     case .fault(let fault, let every):
-      inject(fault)
+      strike(fault)
       if let every { events.plan(.fault(fault, every: every), at: now + every) }
     case .endStall(let id, let resumes): endStall(id, resumes: resumes)
     case .system(let state): announce(state)

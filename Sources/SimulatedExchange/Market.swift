@@ -121,7 +121,7 @@ struct Market: Sendable {
     wander()
     switch random.below(100) {
     case ..<14 where matching: takeLiquidity(now: now)
-    case ..<40: followFairValue()
+    case ..<(spreadIsWide ? 75 : 40): followFairValue()
     case ..<62: changeLevel(isBid: random.chance(1, in: 2))
     case ..<81: addLevel(isBid: random.chance(1, in: 2))
     default: cancelLevel(isBid: random.chance(1, in: 2))
@@ -157,13 +157,19 @@ struct Market: Sendable {
     }
   }
 
+  /// Quotes on the wrong side of the fair value go, new ones come up to it: what keeps the spread narrow.
   private mutating func followFairValue() {
-    let isUp = fairValue > middle * 16
-    if random.chance(1, in: 2), let bid = bids.bestKey, let ask = asks.bestKey.map({ -$0 }), ask - bid > 1 {
-      let inside = random.between(1, min(ask - bid - 1, 2 * instrument.gap))
-      place(isBid: isUp, price: isUp ? bid + inside : ask - inside)
-    } else if side(!isUp).count > 2, let best = side(!isUp).bestKey {
-      set(isBid: !isUp, price: abs(best), quantity: 0)
+    let fair = fairValue / 16
+    guard let bid = bids.bestKey, let ask = asks.bestKey.map({ -$0 }) else { return }
+    if ask <= fair {
+      if asks.count > 2 { set(isBid: false, price: ask, quantity: 0) }
+    } else if bid > fair {
+      if bids.count > 2 { set(isBid: true, price: bid, quantity: 0) }
+    } else {
+      let isBid = random.chance(1, in: 2)
+      let low = isBid ? bid + 1 : fair + 1
+      let high = isBid ? fair : ask - 1
+      if low <= high { place(isBid: isBid, price: random.between(low, high)) }
     }
   }
 
@@ -183,7 +189,7 @@ struct Market: Sendable {
 
   private mutating func cancelLevel(isBid: Bool) {
     let count = side(isBid).count
-    guard count > max(2, instrument.levels * 3 / 4) else { return addLevel(isBid: isBid) }
+    guard count > max(2, instrument.levels * 9 / 10) else { return addLevel(isBid: isBid) }
     let key = side(isBid)[rank: drawRank(count)].key
     set(isBid: isBid, price: abs(key), quantity: 0)
   }
@@ -192,7 +198,7 @@ struct Market: Sendable {
   private mutating func keepInShape(isBid: Bool) {
     guard emptiedSide != isBid else { return }
     let count = side(isBid).count
-    if count < instrument.levels * 3 / 4 || count < 2 {
+    if count < instrument.levels * 9 / 10 || count < 2 {
       let far = side(isBid).levels.first.map { abs($0.key) } ?? middle + (isBid ? 0 : 1)
       place(isBid: isBid, price: far + (isBid ? -1 : 1) * drawGap())
     }
@@ -211,6 +217,11 @@ struct Market: Sendable {
   }
 
   // MARK: Drawing
+
+  private var spreadIsWide: Bool {
+    guard let bid = bids.bestKey, let ask = asks.bestKey else { return false }
+    return -ask - bid > 3 * instrument.gap
+  }
 
   private var middle: Int64 {
     let bid = bids.bestKey ?? asks.bestKey.map { -$0 } ?? fairValue / 16

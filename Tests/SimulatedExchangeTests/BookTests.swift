@@ -46,7 +46,7 @@ struct BookTests {
   }
 
   @Test func levelsThatAreOnlyPushedOutAreNotMentioned() throws {
-    var client = Client(rate: 100)
+    var client = Client(symbols: 1, rate: 100)
     client.subscribe("book", "BTC/USD")
     var replay = BookReplay(depth: 10)
     var removals = 0
@@ -92,7 +92,7 @@ struct BookTests {
   }
 
   @Test func digitsHaveTheWidthOfThePair() throws {
-    var client = Client(rate: 100)
+    var client = Client(rate: 30)
     for pair in client.exchange.instruments { client.subscribe("book", pair.symbol) }
     client.run(seconds: 5)
     let precisions = Dictionary(uniqueKeysWithValues: client.exchange.instruments.map { ($0.symbol, $0) })
@@ -111,7 +111,7 @@ struct BookTests {
   }
 
   @Test func aPriceMayComeTwiceInOneMessage() {
-    var client = Client(rate: 100)
+    var client = Client(symbols: 1, rate: 100)
     client.subscribe("book", "BTC/USD")
     client.run(seconds: 30)
     let doubled = client.takeData("book").filter { message in
