@@ -97,6 +97,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ] + nio, swiftSettings: strict),
 
+    .executableTarget(name: "example-bot", dependencies: ["KrakenBridgeClient"], swiftSettings: strict),
     .executableTarget(name: "kraken-simulate", dependencies: ["BridgeSimulation"], swiftSettings: strict),
 
     tests("LayeringTests", []),

@@ -24,12 +24,13 @@ import Testing
     ("SimulatedExchange", []),
     ("KrakenSimulator", ["SimulatedExchange"]),
     ("KrakenBridgeClient", ["JSONText"]),
-    ("ControlCommands", ["KrakenBridgeClient", "JSONText", "MarketData"]),
+    ("ControlCommands", ["KrakenBridgeClient"]),
     ("BridgeSimulation", ["BridgeCore", "FanOut", "KrakenSession", "KrakenWire", "MarketData", "SimulatedExchange"]),
     ("kraken-bridged", ["BridgeDaemon", "KrakenSimulator", "SimulatedExchange"]),
     ("kraken-ctl", ["ControlCommands"]),
     ("kraken-sim", ["KrakenSimulator", "SimulatedExchange"]),
     ("kraken-simulate", ["BridgeSimulation"]),
+    ("example-bot", ["KrakenBridgeClient"]),
   ]
 
   /// No I/O, no clock, no chance, no tasks: what they need of these is handed in.
