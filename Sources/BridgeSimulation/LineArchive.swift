@@ -129,9 +129,9 @@ final class LineArchive {
     return life.records[Int(seq - life.base)].bytes == bytes
   }
 
-  /// Hands over the present life's records after `seq`, as far as `end`.
+  /// Hands over the records after `seq`, as far as `end`, of the life that `end` belongs to.
   func forEach(after seq: UInt64, through end: UInt64, _ body: (UInt64, Record) -> Void) {
-    guard let life = lives.last else { return }
+    guard let life = lives.last(where: { $0.base <= end }) else { return }
     var next = max(seq + 1, life.base)
     while next <= end, next - life.base < UInt64(life.records.count) {
       body(next, life.records[Int(next - life.base)])

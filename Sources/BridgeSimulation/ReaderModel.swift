@@ -17,6 +17,8 @@ final class ReaderModel {
       case blind
     }
     var phase = Phase.awaiting
+    /// It still has to get a snapshot, also when it was told `stale` meanwhile: what comes before that is not missed.
+    var isOwed = true
     /// The topic's last line that it knows of.
     var last: UInt64 = 0
     var book: ReplayedBook?
@@ -173,6 +175,7 @@ final class ReaderModel {
     follow.last = seq
     follow.isResuming = false
     follow.isUncertain = false
+    follow.isOwed = false
     guard follow.phase == .live, follow.book != nil else { return }
     follow.book?.apply(record.levels)
     try require(
@@ -214,6 +217,7 @@ final class ReaderModel {
     follow.last = event.seq
     follow.isResuming = false
     follow.isUncertain = false
+    follow.isOwed = false
     if event.topic.channel == .book {
       var book = ReplayedBook(depth: event.topic.parameter)
       book.apply(event.data.levels ?? [])
@@ -256,6 +260,7 @@ final class ReaderModel {
     lastLogSeq = to
     for index in follows.keys {
       follows[index]?.phase = .awaiting
+      follows[index]?.isOwed = true
       follows[index]?.isResuming = false
     }
   }
@@ -279,7 +284,7 @@ final class ReaderModel {
     }
     let isExact =
       changedAt < lastLogSeq && !followsEverything && wildcards.isEmpty
-      && follows.values.allSatisfy { $0.isAsked && $0.phase != .awaiting }
+      && follows.values.allSatisfy { $0.isAsked && !$0.isOwed }
     guard let dropped else { throw Violation("gaps are accounted for", "\(name): a gap without dropped") }
     if isExact {
       try require(

@@ -50,7 +50,7 @@ extension ReaderModel {
         var follow = follows[index] ?? Follow()
         if !follow.isAsked, !followsEverything {
           if resumes {
-            follow.isResuming = follow.phase == .live || follow.phase == .blind
+            follow.isResuming = follow.phase != .awaiting
           } else {
             follow = Follow(phase: snapshot ? .awaiting : .blind)
           }

@@ -93,7 +93,9 @@ extension World {
     guard let socket = reader.socket, !socket.isOrphan else { return "not connected" }
     guard reader.hasAsked else { return "has not asked yet" }
     guard reader.model.requests.isIdle else { return "waits for answers \(reader.model.requests.open)" }
-    guard socket.unread == 0, socket.parked.isEmpty, !reader.model.isMidLine else { return "has not read all" }
+    guard socket.unread == 0, socket.parked.isEmpty, !reader.model.isMidLine else {
+      return "has \(socket.unread) bytes unread, \(socket.parked.count) parked, mid-line \(reader.model.isMidLine)"
+    }
     for topic in reader.expected {
       let index = archive.index(of: topic)
       guard reader.model.follows[index]?.isAsked ?? false || reader.model.followsEverything else {

@@ -61,6 +61,7 @@ extension World {
     reader.readPause = manners.time(0, 5 * .millisecond)
     reader.stoppedUntil = 0
     if isCalm {
+      reader.readPause = manners.time(0, 500 * .microsecond)
       if let socket = reader.socket { planRead(reader, socket) } else { planConnect(reader, 0) }
       return
     }
@@ -185,10 +186,15 @@ extension World {
     guard generation == reader.generation, let socket = reader.socket else { return }
     socket.isReadPlanned = false
     guard now >= reader.stoppedUntil else { return planRead(reader, socket) }
-    let bytes = socket.read(reader.readBytes)
-    note(bytes)
-    if tracer != nil, !bytes.isEmpty { trace("\(reader.model.name) reads \(String(decoding: bytes.prefix(2000), as: UTF8.self))") }
-    try reader.model.read(bytes)
+    // In the calm a reader goes on until nothing is left, however small its buffer.
+    repeat {
+      let bytes = socket.read(reader.readBytes)
+      note(bytes)
+      if tracer != nil, !bytes.isEmpty {
+        trace("\(reader.model.name) reads \(String(decoding: bytes.prefix(2000), as: UTF8.self))")
+      }
+      try reader.model.read(bytes)
+    } while isCalm && socket.unread > 0
     tellWritable(socket)
     if socket.unread > 0 { return planRead(reader, socket) }
     if socket.isAtEnd { try ended(reader, socket) }
