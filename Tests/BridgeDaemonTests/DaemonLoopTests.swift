@@ -126,9 +126,16 @@ private final class Running: Sendable {
   }
 }
 
-/// Runs blocking reads off the cooperative threads.
+/// Threads for blocking reads. Not NIO's shared pool: the daemon under test looks names up there, and would wait for
+/// a reader that waits for the daemon.
+private let readerThreads: NIOThreadPool = {
+  let pool = NIOThreadPool(numberOfThreads: 8)
+  pool.start()
+  return pool
+}()
+
 private func reading<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-  try await NIOThreadPool.singleton.runIfActive(body)
+  try await readerThreads.runIfActive(body)
 }
 
 struct DaemonLoopTests {

@@ -114,11 +114,13 @@ extension DaemonLoop {
     listeners += opened
     for listener in opened { _ = startListener(listener) }
     noteWhatNeedsRestart(next)
+    let upstream = settings.upstream
     settings = next
+    settings.upstream = upstream
     logger.logLevel = Logger.Level(rawValue: next.log.level) ?? logger.logLevel
     let now = SystemClock.now
     bridge.reconfigure(
-      next.bridgeConfiguration(
+      settings.bridgeConfiguration(
         listeners: listeners.map(\.settings), version: version, pid: processID, ownUID: userID,
         saved: bridge.savedState),
       now: now)
