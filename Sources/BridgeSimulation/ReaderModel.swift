@@ -284,7 +284,7 @@ final class ReaderModel {
     }
     let isExact =
       changedAt < lastLogSeq && !followsEverything && wildcards.isEmpty
-      && follows.values.allSatisfy { $0.isAsked && !$0.isOwed }
+      && follows.values.allSatisfy { $0.isAsked && !$0.isOwed && !$0.isUncertain }
     guard let dropped else { throw Violation("gaps are accounted for", "\(name): a gap without dropped") }
     if isExact {
       try require(

@@ -52,6 +52,7 @@ extension World {
   // MARK: After every turn
 
   func judgeTurn() throws(Violation) {
+    if turns % 64 == 0 { try judgeMemory() }
     for index in archive.takeTouched() { try judge(index) }
     let touched = upstream.takeTouched()
     guard !touched.isEmpty else { return }
@@ -80,7 +81,7 @@ extension World {
   /// What still keeps the world from being well, or nil.
   func whyUnsettled() -> String? {
     guard isCalm else { return "there is trouble" }
-    guard link.isOpen, let connection = link.connection else { return "there is no connection" }
+    guard link.isOpen, !link.isDead, let connection = link.connection else { return "there is no connection" }
     for reader in readers {
       if let why = whyUnsettled(reader) { return "\(reader.model.name): \(why)" }
     }
@@ -128,8 +129,66 @@ extension World {
     return names.map(\.description).sorted()
   }
 
-  /// The market stands still, everything is delivered, and every book is compared with the exchange's own.
+  /// The market stands still, everything is delivered, and what readers have is compared with the exchange itself.
   func judgeTheEnd() throws(Violation) {
-    trace("the end")
+    isFrozen = true
+    // Less than the silence that the bridge would take for a dead connection.
+    let end = now + 4 * .second
+    agenda.plan(.look, at: end)
+    while now < end { try step() }
+    if let why = whyUnsettled() { throw Violation("what is read in the end is everything", why) }
+    for reader in readers + [tap] {
+      for (index, follow) in reader.model.follows where follow.phase == .live {
+        let topic = archive.topics[index].name
+        guard let book = follow.book, let truth = exactBook(of: topic) else { continue }
+        // A lost message cannot be noticed below the ten best levels.
+        let depth = hasLostMessages ? min(10, topic.parameter) : topic.parameter
+        try require(
+          book.digest(depth: depth) == truth.digest(depth: depth), "books are the exchange's own",
+          "\(reader.model.name) \(topic)")
+      }
+    }
+    guard !hasLostMessages else { return }
+    for topic in archive.topics where topic.isLive && topic.name.channel == .trade {
+      guard case .series(let series) = topic.state else { continue }
+      try require(
+        series.items.last.map { Int64($0.key) } == exchange.lastTrade(of: topic.name.symbol)?.id,
+        "the last trade is the exchange's own", "\(topic.name)")
+    }
+  }
+
+  private func exactBook(of topic: TopicName) -> ReplayedBook? {
+    guard topic.channel == .book, let sides = exchange.book(of: topic.symbol) else { return nil }
+    var book = ReplayedBook(depth: topic.parameter)
+    for (isBid, levels) in [(true, sides.bids), (false, sides.asks)] {
+      for level in levels.prefix(topic.parameter) {
+        guard let price = ReplayedBook.digits(Array(level.price.utf8)[...]),
+          let quantity = ReplayedBook.digits(Array(level.quantity.utf8)[...])
+        else { return nil }
+        book.set(isBid: isBid, .init(price: price, quantity: quantity))
+      }
+    }
+    return book
+  }
+
+  // MARK: Memory
+
+  /// What one answer, or the answers to one request, may come to beyond the limit that stops further requests.
+  private static let answerSlack = 256 << 10
+
+  func judgeMemory() throws(Violation) {
+    let held = bridge.heldBytes
+    let limits = plan.limits
+    try require(
+      held.ring <= max(limits.ringBytes, 2 * limits.lineBytesMax)
+        && held.answersMax <= limits.answerBytesMax + Self.answerSlack
+        && held.inputMax <= limits.requestBytesMax + Self.answerSlack,
+      "memory is bounded", "\(held)")
+    for reader in readers {
+      guard let socket = reader.socket else { continue }
+      try require(
+        socket.parkedMax <= limits.lineBytesMax + Self.answerSlack, "memory is bounded",
+        "\(reader.model.name) has \(socket.parkedMax) bytes parked")
+    }
   }
 }

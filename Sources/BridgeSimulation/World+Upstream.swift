@@ -103,6 +103,7 @@ extension World {
   // MARK: Messages
 
   func advanceExchange() {
+    guard !isFrozen else { return }
     exchange.advance(to: exchangeNow)
     for (id, output) in exchange.takeOutput() where id == link.connection && !link.isDead { carry(output) }
   }
@@ -156,7 +157,7 @@ extension World {
   }
 
   func takeRequest(_ number: Int, _ bytes: [UInt8]) {
-    guard number == link.number, let id = link.connection, !link.isDead else { return }
+    guard number == link.number, let id = link.connection, !link.isDead, !isFrozen else { return }
     exchange.receive(bytes, from: id, now: exchangeNow)
   }
 }

@@ -63,6 +63,8 @@ final class World {
   var attempts: [Int64] = []
   var hasSteppedBack = false
   var hasLostMessages = false
+  /// The market stands still.
+  var isFrozen = false
   var turnsAtOnce = 0
   var turns = 0
 
@@ -133,7 +135,7 @@ final class World {
   /// Goes to the next thing that happens, does all that is due, and lets the bridge write.
   func step() throws(Violation) {
     var next = agenda.nextTime ?? .max
-    next = min(next, (exchange.nextEventTime ?? .max) - (exchangeNow - now))
+    if !isFrozen { next = min(next, (exchange.nextEventTime ?? .max) - (exchangeNow - now)) }
     if let deadline = bridge.nextDeadline { next = min(next, deadline) }
     turnsAtOnce = next <= now ? turnsAtOnce + 1 : 0
     try require(turnsAtOnce < 2000, "time goes on", "the bridge asks for one moment again and again")

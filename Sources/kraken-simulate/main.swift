@@ -1,49 +1,71 @@
-// Long runs of the simulation, one seed after the other, each a whole world. The script `scripts/simulate` builds it
-// and shares the seeds among processes.
+// Long runs of the simulation, one seed after the other, each a whole world of its own. The script `scripts/simulate`
+// builds it and shares the seeds among processes.
 
 import BridgeSimulation
 import Glibc
 
-var first: UInt64 = 1
-var count = 1
-var stride: UInt64 = 1
-var eventsKept = 0
-var size = Simulation.Size.full
-var arguments = CommandLine.arguments.dropFirst()
+struct Options {
+  var first: UInt64 = 1
+  var count = 1
+  var stride: UInt64 = 1
+  /// Events shown before a failure.
+  var events = 30
+  var isTraced = false
+  var size = Simulation.Size.full
 
-func usage() -> Never {
-  print("usage: kraken-simulate [--first S] [--seeds N] [--stride K] [--events N] [--small]")
-  exit(64)
-}
-
-while let argument = arguments.popFirst() {
-  switch argument {
-  case "--small": size = .small
-  case "--first", "--seeds", "--stride", "--events":
-    guard let value = arguments.popFirst().flatMap({ UInt64($0) }) else { usage() }
-    switch argument {
-    case "--first": first = value
-    case "--seeds": count = Int(value)
-    case "--stride": stride = max(value, 1)
-    default: eventsKept = Int(value)
+  init?(_ arguments: ArraySlice<String>) {
+    var arguments = arguments
+    while let argument = arguments.popFirst() {
+      switch argument {
+      case "--small": size = .small
+      case "--trace": isTraced = true
+      case "--first", "--seed", "--seeds", "--stride", "--events":
+        guard let value = arguments.popFirst().flatMap({ UInt64($0) }), value < 1 << 60 else { return nil }
+        switch argument {
+        case "--seeds": count = Int(value)
+        case "--stride": stride = max(value, 1)
+        case "--events": events = Int(value)
+        default: first = value
+        }
+      default: return nil
+      }
     }
-  default: usage()
   }
 }
 
-for index in 0..<count {
-  let seed = first + UInt64(index) * stride
-  // Said before it runs: whoever reads this output knows which seed it was when the process dies.
+/// Runs one seed; a failure is run again with its events kept, which changes nothing else.
+func run(_ seed: UInt64, _ options: Options) -> Bool {
+  // Said before it runs: if the process dies, this names the seed.
   print("seed \(seed)")
   fflush(nil)
   do {
-    let outcome = try Simulation.run(seed: seed, size: size, eventsKept: eventsKept)
+    let outcome = try Simulation.run(seed: seed, size: options.size, eventsKept: options.isTraced ? 1 << 20 : 0)
     print(
       "ok \(seed) seconds=\(Int(outcome.seconds)) turns=\(outcome.turns) lines=\(outcome.lines)",
       "delivered=\(outcome.delivered) gaps=\(outcome.gaps) stales=\(outcome.stales) attempts=\(outcome.attempts)",
       "digest=\(String(outcome.digest, radix: 16))")
+    return true
   } catch {
-    for event in error.events { print("  \(event)") }
-    print("FAILED \(seed) \(error.invariant): \(error.detail)")
+    var failure = error
+    if !options.isTraced, options.events > 0 {
+      do throws(SimulationFailure) {
+        _ = try Simulation.run(seed: seed, size: options.size, eventsKept: options.events)
+        print("FAILED \(seed) a second run of the same seed went well: the run is not deterministic")
+      } catch {
+        failure = error
+      }
+    }
+    for event in failure.events { print("  \(event.prefix(600))") }
+    print("FAILED \(seed) \(failure.invariant): \(failure.detail.prefix(1000))")
+    print("replay: scripts/simulate --seed \(seed) --trace\(options.size == .small ? " --small" : "")")
+    return false
   }
 }
+
+guard let options = Options(CommandLine.arguments.dropFirst()) else {
+  print("usage: kraken-simulate [--seed S | --first S --seeds N] [--stride K] [--events N] [--trace] [--small]")
+  exit(64)
+}
+var failures = 0
+for index in 0..<options.count where !run(options.first + UInt64(index) * options.stride, options) { failures += 1 }
+exit(failures == 0 ? 0 : 1)

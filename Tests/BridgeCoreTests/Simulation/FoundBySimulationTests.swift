@@ -1,0 +1,124 @@
+// What the simulation has found, each as the shortest conversation that shows it.
+
+import BridgeCore
+import FanOut
+import KrakenSession
+import MarketData
+import Testing
+
+@Suite struct FoundBySimulationTests {
+  /// Items are passed on byte for byte, so a line break between two tokens used to tear the subscriber's line.
+  @Test func aLineBreakBetweenTokensDoesNotTearALine() {
+    var talk = Talk()
+    talk.open()
+    let feed = talk.connect(listener: 1)
+    talk.hear("{\"channel\":\"status\",\"type\":\"update\",\"data\":[{\"version\":\"2.0.10\",\r\n\t\"system\":\"online\"}]}")
+    let lines = talk.lines(feed)
+    #expect(lines.allSatisfy { $0.hasPrefix("{") && $0.hasSuffix("}") })
+    #expect(lines.contains { $0.contains("\"version\":\"2.0.10\",  \t\"system\":\"online\"") })
+  }
+
+  /// `status` comes unasked, so a connection lost before anything was subscribed used to leave it live.
+  @Test func statusIsStaleWithoutAConnection() {
+    var talk = Talk()
+    talk.open()
+    let feed = talk.connect(listener: 1)
+    talk.bridge.upstreamClosed(.public, code: nil, reason: "", now: talk.now)
+    talk.turn()
+    #expect(talk.lines(feed).contains {
+      $0.contains("\"type\":\"stale\"") && $0.contains("\"topics\":[{\"channel\":\"status\"}]")
+    })
+  }
+
+  /// A topic asked for by a `snapshot` request alone comes alive and is dropped in one turn: who follows everything used
+  /// to be told `dropped` first and to keep the snapshot behind it for live.
+  @Test func aDroppedTopicIsToldAfterItsLastLine() throws {
+    var talk = Talk()
+    talk.open()
+    let feed = talk.connect(listener: 1)
+    let asker = talk.connect(listener: 0)
+    talk.ask(asker, "snapshot ticker BTC/USD")
+    talk.hear(
+      "{\"channel\":\"ticker\",\"type\":\"snapshot\",\"data\":[{\"symbol\":\"BTC/USD\",\"bid\":1.0,\"ask\":2.0}]}")
+    talk.wait(.milliseconds(1))
+    let lines = talk.lines(feed)
+    let snapshot = try #require(lines.firstIndex { $0.contains("\"channel\":\"ticker\",\"type\":\"snapshot\"") })
+    let stale = try #require(lines.firstIndex { $0.contains("\"reason\":\"dropped\"") })
+    #expect(snapshot < stale)
+  }
+}
+
+/// A bridge with nobody around it: time, messages and sockets are the test's.
+private struct Talk {
+  struct Sockets: SubscriberTransport {
+    var text: [SubscriberID: [UInt8]] = [:]
+
+    mutating func write(_ id: SubscriberID, _ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
+      text[id, default: []].append(contentsOf: bytes)
+      return .wrote(bytes.count)
+    }
+
+    mutating func park(_ id: SubscriberID, _ remainder: UnsafeRawBufferPointer) {}
+    mutating func close(_ id: SubscriberID) {}
+  }
+
+  let bridge: Bridge
+  var now = Moment(monotonic: 1_000_000_000, wall: 1_790_000_000_000_000_000)
+  var sockets = Sockets()
+
+  init() {
+    let lag = LagLimits(bytes: .max, duration: .seconds(3600))
+    var limits = BridgeLimits()
+    limits.linger = .zero
+    bridge = Bridge(
+      configuration: BridgeConfiguration(
+        version: "1.0.0", pid: 1, publicURL: "wss://exchange.invalid/v2", session: SessionConfiguration(),
+        listeners: [
+          ListenerPolicy(name: "bridge.sock", lag: lag),
+          ListenerPolicy(name: "feed.sock", preset: .everything, lag: lag),
+        ], limits: limits, ownUID: 990, budget: AttemptBudget()),
+      seed: 1, now: now)
+    bridge.start(now: now)
+  }
+
+  mutating func turn() {
+    bridge.endTurn(now: now, transport: &sockets)
+    _ = bridge.takeActions()
+  }
+
+  mutating func wait(_ duration: Duration) {
+    now = now.advanced(by: duration)
+    bridge.deadlineReached(now: now)
+    turn()
+  }
+
+  /// A connection with Kraken that has said hello.
+  mutating func open() {
+    bridge.deadlineReached(now: now)
+    bridge.upstreamOpened(.public, now: now)
+    hear("{\"channel\":\"status\",\"type\":\"update\",\"data\":[{\"version\":\"1\",\"system\":\"online\"}]}")
+  }
+
+  mutating func hear(_ text: String) {
+    Array(text.utf8).withUnsafeBytes { bridge.upstreamReceived(.public, text: $0, now: now) }
+    wait(.milliseconds(1))
+  }
+
+  mutating func connect(listener: Int) -> SubscriberID {
+    guard
+      case .accepted(let id) = bridge.subscriberConnected(
+        listener: listener, peer: Peer(uid: 1000, gid: 1000, pid: 7), now: now)
+    else { fatalError("nothing limits connections here") }
+    turn()
+    return id
+  }
+
+  mutating func ask(_ id: SubscriberID, _ line: String) {
+    Array((line + "\n").utf8).withUnsafeBytes { bridge.subscriberReceived(id, $0, now: now) }
+    wait(.milliseconds(1))
+  }
+
+  func lines(_ id: SubscriberID) -> [Substring] {
+    String(decoding: sockets.text[id] ?? [], as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: true)
+  }
+}
