@@ -84,7 +84,7 @@ let package = Package(
     .executableTarget(
       name: "kraken-bridged",
       dependencies: [
-        "BridgeDaemon", "KrakenSimulator", "SimulatedExchange",
+        "BridgeDaemon", "BridgeCore", "KrakenSimulator", "SimulatedExchange",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ] + nio, swiftSettings: strict),
@@ -115,10 +115,12 @@ let package = Package(
     tests(
       "BridgeDaemonTests",
       [
-        "BridgeDaemon", "BridgeCore", "FanOut", "KrakenSession", "MarketData", "KrakenSimulator", "SimulatedExchange",
+        "BridgeDaemon", "BridgeCore", "FanOut", "KrakenSession", "MarketData", "SystemdNotify", "KrakenSimulator",
+        "SimulatedExchange",
         .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
       ] + nio),
     tests("SimulatedExchangeTests", ["SimulatedExchange"]),
+    tests("KrakenSimulatorTests", ["KrakenSimulator", "SimulatedExchange"] + nio),
     // A bridge that says what a test wants it to say.
     .target(name: "ScriptedBridge", path: "Tests/ScriptedBridge", swiftSettings: strict),
     tests("KrakenBridgeClientTests", ["KrakenBridgeClient", "ScriptedBridge"]),

@@ -26,7 +26,7 @@ import Testing
     ("KrakenBridgeClient", ["JSONText"]),
     ("ControlCommands", ["KrakenBridgeClient"]),
     ("BridgeSimulation", ["BridgeCore", "FanOut", "KrakenSession", "KrakenWire", "MarketData", "SimulatedExchange"]),
-    ("kraken-bridged", ["BridgeDaemon", "KrakenSimulator", "SimulatedExchange"]),
+    ("kraken-bridged", ["BridgeDaemon", "BridgeCore", "KrakenSimulator", "SimulatedExchange"]),
     ("kraken-ctl", ["ControlCommands"]),
     ("kraken-sim", ["KrakenSimulator", "SimulatedExchange"]),
     ("kraken-simulate", ["BridgeSimulation"]),
