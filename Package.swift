@@ -120,7 +120,9 @@ let package = Package(
         .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
       ] + nio),
     tests("SimulatedExchangeTests", ["SimulatedExchange"]),
-    tests("KrakenSimulatorTests", ["KrakenSimulator", "SimulatedExchange"] + nio),
+    tests(
+      "KrakenSimulatorTests",
+      ["KrakenSimulator", "SimulatedExchange", .product(name: "Logging", package: "swift-log")] + nio),
     // A bridge that says what a test wants it to say.
     .target(name: "ScriptedBridge", path: "Tests/ScriptedBridge", swiftSettings: strict),
     tests("KrakenBridgeClientTests", ["KrakenBridgeClient", "ScriptedBridge"]),
