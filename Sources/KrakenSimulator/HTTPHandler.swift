@@ -3,6 +3,7 @@
 
 import NIOCore
 import NIOHTTP1
+import NIOWebSocket
 import SimulatedExchange
 
 final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -41,25 +42,28 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    // A refused upgrade comes by here as an error; it has its answer already, or gets it at the request's end.
-    if refusal == nil, head == nil { context.close(promise: nil) }
+    // A refused upgrade comes by here as an error; its answer follows at the request's end.
+    if !(error is NIOWebSocketUpgradeError) { context.close(promise: nil) }
   }
 
   private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
     switch refusal {
     case .drop: return context.close(promise: nil)
-    case .refuse(let status):
-      refusal = nil
-      let page = "<html><body><h1>\(status)</h1></body></html>"
-      return send(status, Array(page.utf8), type: "text/html", context)
+    case .refuse(let status): return refuse(status, context)
     case .accept, nil: break
     }
+    // A WebSocket on any path but version 2's.
+    if head.headers.contains(name: "upgrade") { return refuse(404, context) }
     let parts = head.uri.split(separator: "?", maxSplits: 1)
     let query = parts.count == 2 ? String(parts[1]) : ""
     let answer = runner.change {
       $0.rest(path: String(parts.first ?? ""), query: query.isEmpty ? String(buffer: body) : query)
     }
     send(answer.status, answer.body, type: "application/json", context)
+  }
+
+  private func refuse(_ status: Int, _ context: ChannelHandlerContext) {
+    send(status, Array("<html><body><h1>\(status)</h1></body></html>".utf8), type: "text/html", context)
   }
 
   /// One request a connection: the handler that upgrades looks at the first request only, and a client that keeps its

@@ -51,6 +51,11 @@ public final class SimulatorServer: Sendable {
     loop.execute { [runner] in runner.value.change { $0.schedule(fault) } }
   }
 
+  /// Ends every fault that is still waiting or lasting.
+  public func clearFaults() {
+    loop.execute { [runner] in runner.value.change { $0.clearFaults() } }
+  }
+
   /// Looks at the exchange, at this moment.
   public func inspect<Value: Sendable>(_ look: @escaping @Sendable (Exchange) -> Value) async throws -> Value {
     try await loop.submit { [runner] in look(runner.value.exchange) }.get()
