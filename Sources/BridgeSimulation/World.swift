@@ -172,7 +172,7 @@ final class World {
     case .upgrade(let number): upgrade(number)
     case .opened(let number): opened(number)
     case .failed(let number, let failure): failed(number, failure)
-    case .disconnected(let id): exchange.disconnected(id, now: exchangeNow)
+    case .disconnected(let id): if !isFrozen { exchange.disconnected(id, now: exchangeNow) }
     case .connect(let index): try connect(readers[index])
     case .act(let index, let generation): act(readers[index], generation)
     case .input(let index, let generation): input(readers[index], generation)
