@@ -11,6 +11,7 @@ struct Options {
   /// Events shown before a failure.
   var events = 30
   var isTraced = false
+  var stopsAtFailure = false
   var size = Simulation.Size.full
 
   init?(_ arguments: ArraySlice<String>) {
@@ -19,6 +20,7 @@ struct Options {
       switch argument {
       case "--small": size = .small
       case "--trace": isTraced = true
+      case "--stop": stopsAtFailure = true
       case "--first", "--seed", "--seeds", "--stride", "--events":
         guard let value = arguments.popFirst().flatMap({ UInt64($0) }), value < 1 << 60 else { return nil }
         switch argument {
@@ -63,9 +65,12 @@ func run(_ seed: UInt64, _ options: Options) -> Bool {
 }
 
 guard let options = Options(CommandLine.arguments.dropFirst()) else {
-  print("usage: kraken-simulate [--seed S | --first S --seeds N] [--stride K] [--events N] [--trace] [--small]")
+  print("usage: kraken-simulate [--seed S | --first S --seeds N] [--stride K] [--events N] [--trace] [--stop] [--small]")
   exit(64)
 }
 var failures = 0
-for index in 0..<options.count where !run(options.first + UInt64(index) * options.stride, options) { failures += 1 }
+for index in 0..<options.count where !run(options.first + UInt64(index) * options.stride, options) {
+  failures += 1
+  if options.stopsAtFailure { break }
+}
 exit(failures == 0 ? 0 : 1)
