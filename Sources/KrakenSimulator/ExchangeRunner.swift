@@ -27,6 +27,7 @@ final class ExchangeRunner {
   private var timer: Scheduled<Void>?
   private var timerTime = Int64.max
   private var isBinding = false
+  private var isCarryingOut = false
   private var isStopped = false
 
   init(configuration: SimulatorConfiguration, loop: any EventLoop, logger: Logger) throws {
@@ -64,7 +65,9 @@ final class ExchangeRunner {
     isStopped = true
     timer?.cancel()
     let open = [listener, controlListener].compactMap { $0 }
-    for connection in connections.values { connection.perform(.close(code: 1001, reason: "Simulator stopped")) }
+    for connection in connections.values {
+      _ = connection.perform(.close(code: 1001, reason: "Simulator stopped"))
+    }
     for channel in channels.values { channel.close(promise: nil) }
     return EventLoopFuture.andAllComplete(open.map { $0.close() }, on: loop)
   }
@@ -80,13 +83,21 @@ final class ExchangeRunner {
   }
 
   private func carryOut() {
-    var touched: [WebSocketConnection] = []
-    for (id, output) in exchange.takeOutput() {
-      guard let connection = connections[id] else { continue }
-      connection.perform(output)
-      touched.append(connection)
+    // Cutting a connection, or writing to one that is gone, comes back here through `closed`: what is newer must wait
+    // until what is older is out.
+    guard !isCarryingOut else { return }
+    isCarryingOut = true
+    var outputs = exchange.takeOutput()
+    while !outputs.isEmpty {
+      var touched: [WebSocketConnection] = []
+      for (id, output) in outputs {
+        guard let connection = connections[id] else { continue }
+        if connection.perform(output) { touched.append(connection) }
+      }
+      for connection in touched { connection.flush() }
+      outputs = exchange.takeOutput()
     }
-    for connection in touched { connection.flush() }
+    isCarryingOut = false
     followListening()
     plan()
   }

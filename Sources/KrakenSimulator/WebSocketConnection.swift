@@ -16,6 +16,7 @@ final class WebSocketConnection: ChannelInboundHandler {
   private let trickle: TrickleHandler
   private var isClosing = false
   private var isStalled = false
+  private var hasUnflushed = false
 
   /// How long the other side may take to answer a close frame.
   private static let closeTimeout = TimeAmount.seconds(2)
@@ -62,8 +63,16 @@ final class WebSocketConnection: ChannelInboundHandler {
 
   // MARK: What the model says
 
-  func perform(_ output: Exchange.Output) {
-    guard !isClosing else { return }
+  /// True if this is the first thing since the last flush.
+  func perform(_ output: Exchange.Output) -> Bool {
+    guard !isClosing else { return false }
+    let isFirst = !hasUnflushed
+    hasUnflushed = true
+    carryOut(output)
+    return isFirst
+  }
+
+  private func carryOut(_ output: Exchange.Output) {
     switch output {
     case .text(let bytes): write(.text, bytes, isLast: true)
     case .binary(let bytes): write(.binary, bytes, isLast: true)
@@ -82,6 +91,7 @@ final class WebSocketConnection: ChannelInboundHandler {
   }
 
   func flush() {
+    hasUnflushed = false
     if !isStalled { channel.flush() }
   }
 

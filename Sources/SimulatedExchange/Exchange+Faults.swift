@@ -59,6 +59,8 @@ extension Exchange {
     rules.append(
       FaultRule(
         fault: fault, remaining: hasLimit ? fault.count : fault.defaultCount, until: duration.map { now + $0 }))
+    // Whoever runs the exchange looks again when the fault is over, even if nothing else happens.
+    if let duration { events.plan(.faultOver, at: now + duration) }
   }
 
   /// The fault that strikes on this occasion, if any; it is used up by one.

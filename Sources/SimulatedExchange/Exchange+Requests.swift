@@ -23,9 +23,11 @@ extension Exchange {
     if let requestID = request["req_id"], requestID.integer == nil {
       return reply([answer.failure("EGeneral:Invalid arguments:req_id")], to: id)
     }
-    if !takeRequestToken(index) || takeRule(.rateLimit, connection: id) != nil {
+    if takeRule(.lostRequest, connection: id) != nil { return }
+    let limit = takeRule(.rateLimit, connection: id)
+    if limit != nil || !takeRequestToken(index) {
       counters.requestsRefused += 1
-      return reply([answer.failure("Exceeded msg rate")], to: id)
+      return reply([answer.rateRefusal(form: limit?.text)], to: id)
     }
     if let unknown = members.first(where: { !["method", "params", "req_id"].contains($0.key) }) {
       return reply([answer.failure("Unsupported field: '\(unknown.key)'")], to: id)
@@ -197,10 +199,13 @@ extension Exchange {
       topic.channel == .book
       && connections[index].lastUnsubscribed[topic.market].map { now - $0 < 10_000_000_000 } ?? false
     let latency = isSlow ? configuration.resubscribedSnapshotLatency : configuration.snapshotLatency
-    let early = takeRule(.dataBeforeAck, connection: id, topic: topic) != nil
-    events.plan(
-      .goLive(id, topic, number: subscriptionCount, wantsSnapshot: wantsSnapshot),
-      at: early ? now : now + configuration.acknowledgementLatency + (wantsSnapshot ? latency : 0))
+    if takeRule(.dataBeforeAck, connection: id, topic: topic) != nil {
+      goLive(id, topic, number: subscriptionCount, wantsSnapshot: wantsSnapshot)
+    } else {
+      events.plan(
+        .goLive(id, topic, number: subscriptionCount, wantsSnapshot: wantsSnapshot),
+        at: now + configuration.acknowledgementLatency + (wantsSnapshot ? latency : 0))
+    }
     return true
   }
 

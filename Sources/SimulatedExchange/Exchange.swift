@@ -48,6 +48,7 @@ public struct Exchange: Sendable {
     case goLive(ConnectionID, Topic, number: Int, wantsSnapshot: Bool)
     case output(ConnectionID, Output)
     case fault(Fault, every: Int64?)
+    case faultOver
     case endStall(ConnectionID, resumes: Bool)
     case system(SystemState)
     case refill(market: Int)
@@ -125,6 +126,7 @@ public struct Exchange: Sendable {
     case .fault(let fault, let every):
       strike(fault)
       if let every { events.plan(.fault(fault, every: every), at: now + every) }
+    case .faultOver: rules.removeAll { !$0.isActive(at: now) }
     case .endStall(let id, let resumes): endStall(id, resumes: resumes)
     case .system(let state): announce(state)
     case .refill(let market): markets[market].emptiedSide = nil

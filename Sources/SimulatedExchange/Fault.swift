@@ -21,6 +21,7 @@ public struct Fault: Sendable, Equatable {
     case reorderedAcks = "reordered-acks"
     case dataBeforeAck = "data-before-ack"
     case rateLimit = "rate-limit"
+    case lostRequest = "lost-request"
     // Data.
     case silence
     case heartbeatStop = "heartbeat-stop"
@@ -66,7 +67,7 @@ public struct Fault: Sendable, Equatable {
   public var code: Int?
   /// In bytes.
   public var size: Int?
-  /// A close reason, the text of garbage, a state's name or a side of the book.
+  /// A close reason, the text of garbage, a state's name, a side of the book or the form of an answer.
   public var text: String?
   /// Whether a stalled connection comes back, or a maintenance closes the connections.
   public var flag: Bool?

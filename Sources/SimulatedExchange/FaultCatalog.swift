@@ -3,7 +3,7 @@
 
 extension Fault {
   public enum Parameter: String, CaseIterable, Sendable {
-    case symbol, channel, connection, count, duration, delay, code, size, text, state, side, resume, close
+    case symbol, channel, connection, count, duration, delay, code, size, text, state, side, form, resume, close
   }
 
   public struct Description: Sendable {
@@ -43,8 +43,10 @@ extension Fault {
     case .missingAck: ("answers do not come at all", data)
     case .duplicateAck: ("answers come twice", data)
     case .reorderedAcks: ("the answers of one request come in reverse order", frames)
-    case .dataBeforeAck: ("snapshot and updates precede the answer", data)
-    case .rateLimit: ("requests are refused: Exceeded msg rate", frames)
+    case .dataBeforeAck: ("the snapshot precedes the answer", data)
+    case .rateLimit:
+      ("requests are refused: Exceeded msg rate (form=standard, bare or v1)", frames + [.form])
+    case .lostRequest: ("a request is lost: no answer, no effect", frames)
     case .silence: ("no data of a topic although heartbeats go on (default 10 s)", data)
     case .heartbeatStop: ("no heartbeats (default 10 s)", frames)
     case .missingSnapshot: ("updates without the snapshot before them", data)

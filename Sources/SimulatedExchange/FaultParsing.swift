@@ -97,6 +97,11 @@ extension Fault {
     case .side:
       guard ["bids", "asks"].contains(value) else { throw ScenarioError("side is bids or asks, not '\(value)'") }
       text = value
+    case .form:
+      guard ["standard", "bare", "v1"].contains(value) else {
+        throw ScenarioError("form is standard, bare or v1, not '\(value)'")
+      }
+      text = value
     case .resume, .close:
       guard let known = Bool(value) else { throw ScenarioError("\(parameter.rawValue) is true or false") }
       flag = known

@@ -51,6 +51,15 @@ struct Answer {
     return text
   }
 
+  /// Three shapes of it have been seen.
+  func rateRefusal(form: String?) -> Text {
+    let error = "Exceeded msg rate"
+    guard form == "bare" || form == "v1" else { return failure(error) }
+    guard form == "v1" else { return Text("{\"Error\":\"\(error)\"}".utf8) }
+    let number = requestID.map { ",\"reqid\":\($0)" } ?? ""
+    return Text("{\"event\":\"error\",\"errorMessage\":\"\(error)\"\(number)}".utf8)
+  }
+
   func pong() -> Text {
     var text = Text()
     text.add("{\"method\":\"pong\"")

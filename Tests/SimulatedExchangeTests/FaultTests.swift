@@ -240,14 +240,36 @@ struct FaultTests {
   }
 
   @Test func dataBeforeTheAnswer() {
-    var client = Client(rate: 60) { $0.acknowledgementLatency = 200_000_000 }
+    var client = Client(rate: 60)
     client.inject(Fault(.dataBeforeAck, symbol: "BTC/USD"))
     _ = client.takeOutputs()
-    client.subscribe("book", "BTC/USD")
+    client.subscribe("book", "BTC/USD", "ETH/USD")
     client.run(seconds: 1)
     let messages = client.takeMessages().filter { $0["channel"]?.string == "book" || $0["method"] != nil }
-    #expect(messages.first?.type == "snapshot")
-    #expect(messages.contains { $0["method"] != nil })
+    #expect(messages.prefix(4).map(\.type) == ["snapshot", nil, nil, "update"])
+    #expect(messages[1]["result"]?.text("symbol") == "BTC/USD")
+  }
+
+  @Test func lostRequest() {
+    var client = Client(rate: 0)
+    client.inject(Fault(.lostRequest))
+    _ = client.takeOutputs()
+    client.subscribe("book", "BTC/USD")
+    client.run(seconds: 5)
+    #expect(client.takeOutputs().isEmpty)
+    client.subscribe("book", "BTC/USD")
+    #expect(client.takeAnswers().first?.succeeded == true)
+  }
+
+  /// The other two shapes are those of the recordings.
+  @Test(arguments: [("bare", 13), ("v1", 14)])
+  func rateLimitInOtherShapes(_ form: String, _ line: Int) throws {
+    var client = Client(rate: 0)
+    client.inject(Fault(.rateLimit, text: form))
+    _ = client.takeOutputs()
+    client.send(#"{"method":"ping","req_id":42}"#)
+    let sent = client.takeMessages().first
+    #expect(try sent == Fixtures.messages("errors")[line])
   }
 
   @Test func rateLimit() {
