@@ -88,11 +88,12 @@ struct KrakenSim: AsyncParsableCommand {
     var logger = Logger(label: "kraken-sim") { StreamLogHandler.standardError(label: $0) }
     logger.logLevel = Logger.Level(rawValue: serving.logLevel) ?? .warning
 
+    let configuration = try serverConfiguration()
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(
-        configuration: serverConfiguration(), eventLoopGroup: group, logger: logger)
+        configuration: configuration, eventLoopGroup: group, logger: logger)
     } catch let error as IOError {
       throw Exit.because("cannot listen: \(error)", code: Exit.cannotBind)
     } catch {
