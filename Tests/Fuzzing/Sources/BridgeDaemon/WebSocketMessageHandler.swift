@@ -1,0 +1,1 @@
+../../../../Sources/BridgeDaemon/Upstream/WebSocketMessageHandler.swift

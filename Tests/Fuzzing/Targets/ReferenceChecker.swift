@@ -1,0 +1,1 @@
+../../JSONTextTests/ReferenceChecker.swift

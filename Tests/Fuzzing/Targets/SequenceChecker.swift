@@ -1,0 +1,1 @@
+../../BridgeCoreTests/SequenceChecker.swift
