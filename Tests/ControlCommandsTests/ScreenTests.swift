@@ -114,8 +114,10 @@ private func event(_ message: BridgeMessage) -> Event {
   }
 
   @Test func aLostDaemonIsSaid() {
-    let rows = view().rows(size: TerminalSize(columns: 60, rows: 24), style: plain, link: .lost("no daemon at /x"), now: 0)
-    #expect(rows.last?.contains("no daemon at /x; trying again") == true)
+    let rows = view().rows(size: TerminalSize(columns: 60, rows: 24), style: plain, link: .lost("no daemon at /x", since: 3), now: 75)
+    #expect(rows.last == " no daemon at /x; trying again for 1 min 12 s ")
+    #expect(LinkState.connected.failed("lost", now: 3) == .lost("lost", since: 3))
+    #expect(LinkState.lost("lost", since: 3).failed("no daemon", now: 9) == .lost("no daemon", since: 3))
   }
 
   @Test func completeWithBothTopics() {
@@ -196,7 +198,7 @@ private func event(_ message: BridgeMessage) -> Event {
   @Test func picture() {
     var view = view()
     view.receive(message(#"{"channel":"bridge","type":"stale","seq":2,"data":{"reason":"silent","topics":[{"channel":"ticker","symbol":"ADA/EUR"}]}}"#), now: 12)
-    let rows = view.rows(size: TerminalSize(columns: 80, rows: 24), style: plain, link: .connected, now: 72)
+    let rows = view.rows(size: TerminalSize(columns: 71, rows: 24), style: plain, link: .connected, now: 72)
     #expect(
       rows == [
         "3 symbols  by symbol   1 STALE ",
@@ -208,6 +210,14 @@ private func event(_ message: BridgeMessage) -> Event {
       ])
     view.receive(ticker("ADA/EUR", last: "0.51", type: "snapshot"), now: 73)
     #expect(!view.rows(size: TerminalSize(columns: 80, rows: 24), style: plain, link: .connected, now: 73).contains { $0.contains("STALE") })
+  }
+
+  @Test(arguments: [(71, ""), (72, "LAST 2 MIN"), (77, "LAST 2 MIN"), (78, "LAST 3 MIN"), (90, "LAST 5 MIN"), (200, "LAST 5 MIN")])
+  func sparklineTakesTheRoomThereIs(width: Int, title: String) {
+    let rows = view().rows(size: TerminalSize(columns: width, rows: 24), style: plain, link: .connected, now: 12)
+    #expect(rows[1].contains(title) && rows[1].contains(" MIN") == !title.isEmpty)
+    #expect(rows[2..<5].allSatisfy { $0.count == rows[1].count })
+    #expect(rows[1].count <= width)
   }
 
   @Test func sparklineMovesWithTime() {
@@ -222,6 +232,7 @@ private func event(_ message: BridgeMessage) -> Event {
     #expect(quote.sparkline(now: 30).suffix(4) == "▁███")
     feed("3", 100_000)
     #expect(quote.sparkline(now: 100_000).count == 30)
+    #expect(quote.sparkline(now: 100_000, columns: 12).count == 12)
     #expect(quote.direction == 1)
   }
 

@@ -57,7 +57,7 @@ struct BookView: LiveView {
     } else {
       out += left
     }
-    out += [link.notice(style) ?? style.paint("q quit", .dim)]
+    out += [link.notice(style, now: now) ?? style.paint("q quit", .dim)]
     return out
   }
 

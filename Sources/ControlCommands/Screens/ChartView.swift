@@ -65,7 +65,7 @@ struct ChartView: LiveView {
   }
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
-    let footer = link.notice(style) ?? style.paint("+ - width  q quit", .dim)
+    let footer = link.notice(style, now: now) ?? style.paint("+ - width  q quit", .dim)
     guard let last = candles.last else {
       return [title(nil, style), isKnown ? "no candles yet" : "waiting for candles…", footer]
     }

@@ -3,7 +3,7 @@
 import KrakenBridgeClient
 
 struct Quote: Sendable {
-  /// The sparkline has a point for each of these spans.
+  /// The sparkline has a point for each of these spans, at most so many.
   static let spanSeconds = 10.0
   static let spans = 30
 
@@ -13,6 +13,10 @@ struct Quote: Sendable {
   private(set) var ask = ""
   private(set) var changePercent = ""
   private(set) var volume = ""
+  private(set) var spread: Exact?
+  /// What stands in the columns, and how wide each is: kept, because a thousand rows are measured ten times a second.
+  private(set) var cells: [String] = []
+  private(set) var cellWidths: [Int] = []
   private(set) var updatedAt = 0.0
   /// Positive after the last price rose, negative after it fell.
   private(set) var direction = 0.0
@@ -34,6 +38,10 @@ struct Quote: Sendable {
     changePercent = text("change_pct", changePercent)
     volume = text("volume", volume)
     updatedAt = now
+    spread = Exact(bid).flatMap { bid in Exact(ask).map { $0 - bid } }
+    let change = changePercent.isEmpty ? "" : (changePercent.hasPrefix("-") ? "" : "+") + changePercent + " %"
+    cells = [symbol, last, change, bid, ask, spread?.description ?? "", volume]
+    cellWidths = cells.map(CellWidth.of)
     if event.kind == .snapshot { staleReason = nil }
     guard let price = Double(last) else { return }
     if let before, price != before { direction = price - before }
@@ -52,58 +60,53 @@ struct Quote: Sendable {
     history[history.count - 1] = price
   }
 
-  /// The last minutes, newest at the right.
-  func sparkline(now: Double) -> String {
-    guard !history.isEmpty else { return "" }
+  /// The last minutes, newest at the right, in so many columns.
+  func sparkline(now: Double, columns: Int = spans) -> String {
     let since = max(0, min(Int(now / Self.spanSeconds) - historySpan, Self.spans))
-    let known = (history + [Double?](repeating: history.last ?? nil, count: since)).suffix(Self.spans)
-    return Bars.sparkline([Double?](repeating: nil, count: Self.spans - known.count) + known)
-  }
-
-  var spread: Exact? {
-    guard let bid = Exact(bid), let ask = Exact(ask) else { return nil }
-    return ask - bid
+    let known = (history + [Double?](repeating: history.last ?? nil, count: since)).suffix(columns)
+    return Bars.sparkline([Double?](repeating: nil, count: columns - known.count) + known)
   }
 }
 
 /// The columns of `watch`: widths over all symbols, so that scrolling moves nothing sideways.
 struct QuoteColumns {
   private let widths: [Int]
-  private let showsSparkline: Bool
+  /// None when there is no room.
+  private let sparklineColumns: Int
   private let style: Style
   private let now: Double
 
+  private static let spansPerMinute = Int(60 / Quote.spanSeconds)
   private static let titles = ["SYMBOL", "LAST", "CHANGE", "BID", "ASK", "SPREAD", "VOLUME"]
 
   init(_ quotes: [Quote], width: Int, style: Style, now: Double) {
     var widths = Self.titles.map(\.utf8.count)
     for quote in quotes {
-      for (index, cell) in Self.cells(quote).enumerated() { widths[index] = max(widths[index], CellWidth.of(cell)) }
+      for (index, cellWidth) in quote.cellWidths.enumerated() { widths[index] = max(widths[index], cellWidth) }
     }
     self.widths = widths
     self.style = style
     self.now = now
-    let used = widths.reduce(0, +) + 2 * widths.count + 6
-    showsSparkline = used + Quote.spans + 2 <= width
-  }
-
-  private static func cells(_ quote: Quote) -> [String] {
-    let change = quote.changePercent.isEmpty ? "" : (quote.changePercent.hasPrefix("-") ? "" : "+") + quote.changePercent + " %"
-    return [quote.symbol, quote.last, change, quote.bid, quote.ask, quote.spread?.description ?? "", quote.volume]
+    let room = width - (widths.reduce(0, +) + 2 * widths.count + 6)
+    // Whole minutes, and no title wider than what it stands over.
+    let columns = min(Quote.spans, room / Self.spansPerMinute * Self.spansPerMinute)
+    sparklineColumns = columns >= 12 ? columns : 0
   }
 
   var heading: String {
-    line(Self.titles) + (showsSparkline ? "  " + "LAST 5 MIN".fitted(to: Quote.spans) : "") + "  " + "AGE".fitted(to: 4, alignedRight: true)
+    var out = line(Self.titles)
+    if sparklineColumns > 0 { out += "  " + "LAST \(sparklineColumns / Self.spansPerMinute) MIN".fitted(to: sparklineColumns) }
+    return out + "  " + "AGE".fitted(to: 4, alignedRight: true)
   }
 
   func row(_ quote: Quote) -> String {
-    var cells = Self.cells(quote)
+    var cells = quote.cells
     cells[2] = style.paint(cells[2].fitted(to: widths[2], alignedRight: true), quote.changePercent.hasPrefix("-") ? .bad : .good)
     if quote.staleReason == nil, quote.direction != 0 {
       cells[1] = style.paint(cells[1].fitted(to: widths[1], alignedRight: true), quote.direction > 0 ? .boldGood : .boldBad)
     }
     var out = line(cells)
-    if showsSparkline { out += "  " + style.paint(quote.sparkline(now: now), .accent) }
+    if sparklineColumns > 0 { out += "  " + style.paint(quote.sparkline(now: now, columns: sparklineColumns), .accent) }
     let age = max(0, now - quote.updatedAt)
     let ageText = age < 100 ? "\(Int(age)) s" : age < 6000 ? "\(Int(age / 60)) m" : "\(Int(age / 3600)) h"
     out += "  " + ageText.fitted(to: 4, alignedRight: true)

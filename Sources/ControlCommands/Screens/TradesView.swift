@@ -29,6 +29,6 @@ struct TradesView: LiveView {
     var body = tape.rows(count, style: style, barWidth: max(8, min(40, size.columns - 44)))
     if body.isEmpty { body = [tape.isKnown ? "no trades yet" : "waiting for trades…"] }
     let title = style.paint("\(topic?.symbol ?? symbol) trades", .bold) + health.mark(style)
-    return [title] + body + [link.notice(style) ?? style.paint("q quit", .dim)]
+    return [title] + body + [link.notice(style, now: now) ?? style.paint("q quit", .dim)]
   }
 }

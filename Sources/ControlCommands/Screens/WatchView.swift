@@ -102,7 +102,7 @@ struct WatchView: LiveView {
     out += visible[first..<min(visible.count, first + height)].map(columns.row)
     if quotes.isEmpty { out.append(emptyText) }
     let help = takesText ? "filter: \(filter)█" : "sort: s l c p v a  r reverse  / filter  arrows scroll  q quit"
-    return out + [link.notice(style) ?? style.paint(help, .dim)]
+    return out + [link.notice(style, now: now) ?? style.paint(help, .dim)]
   }
 
   private func title(_ count: Int, _ style: Style) -> String {

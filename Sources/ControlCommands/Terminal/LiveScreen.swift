@@ -25,15 +25,22 @@ protocol LiveView: Sendable {
 enum LinkState: Sendable, Equatable {
   case connecting
   case connected
-  case lost(String)
+  /// Why there is none at the moment, and since when.
+  case lost(String, since: Double)
 
   /// A line to show in place of the help line, if there is something to say.
-  func notice(_ style: Style) -> String? {
+  func notice(_ style: Style, now: Double) -> String? {
     switch self {
     case .connecting: style.paint("connecting…", .dim)
     case .connected: nil
-    case .lost(let why): style.paint(" \(why); trying again ", .boldWarning)
+    case .lost(let why, let since): style.paint(" \(why); trying again for \(Quantity.seconds(now - since)) ", .boldWarning)
     }
+  }
+
+  /// The same after one more failure.
+  func failed(_ why: String, now: Double) -> LinkState {
+    if case .lost(_, let since) = self { return .lost(why, since: since) }
+    return .lost(why, since: now)
   }
 }
 
@@ -165,7 +172,7 @@ struct LiveState<View: LiveView>: Sendable {
     switch element {
     case .connected: link = .connected
     case .caughtUp: isCaughtUp = true
-    case .disconnected(let error, _): link = .lost(error.message)
+    case .disconnected(let error, _): link = link.failed(error.message, now: monotonicSeconds())
     case .message(let message):
       if case .answer(let answer) = message, answer.symbol == nil || view.subscriptions.allSatisfy({ $0.symbols.count == 1 }) {
         _ = try answer.orThrow()
