@@ -69,8 +69,8 @@ struct SimulationPlan {
 
     let deepest = depths.max()!
     limits.lineBytesMax = deepest * 2 * 48 + 16384
-    // After a reconnect every book's snapshots may come in one turn, and the tap must not miss any.
-    let snapshots = depths.reduce(0, +) * 2 * 48 * symbolCount
+    // After a reconnect the snapshots of everything may come in one turn, and the tap must not miss any.
+    let snapshots = (depths.reduce(0, +) * 2 * 48 + (2 * exchange.candleHistory + 60) * 240) * symbolCount
     limits.ringBytes = max(2 * limits.lineBytesMax, snapshots + chance.pick([64, 128, 256]) << 10)
     limits.writeBytesMax = chance.pick([1024, 8192, 65536])
     limits.linger = .milliseconds(chance.pick([0, 200, 3000, 15000]))

@@ -31,6 +31,8 @@ struct UpstreamModel {
   private(set) var instruments: [TopicName: UInt64] = [:]
   private(set) var status: UInt64?
   private(set) var isOpen = false
+  /// Book messages that do not verify, by symbol: more books than that cannot have failed.
+  private(set) var bookFaults: [String: Int] = [:]
   /// Symbols whose data changed since `takeTouched`; `*` for everything.
   private var touched: Set<String> = []
   private var requests: [Int: (isSubscribe: Bool, names: [UpstreamName])] = [:]
@@ -178,6 +180,7 @@ struct UpstreamModel {
     guard var book = markets[symbol]?.book else { return }
     markets[symbol]?.book = nil
     book.fault = book.replay.apply(item) ?? book.fault
+    if book.fault != nil { bookFaults[symbol, default: 0] += 1 }
     markets[symbol]?.book = book
   }
 

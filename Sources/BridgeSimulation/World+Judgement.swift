@@ -32,7 +32,8 @@ extension World {
       return try tap.model.read(bytes + [UInt8(ascii: "\n")])
     case .event(let event): seq = event.seq
     case .state(let number): seq = number
-    case .stale(let number, _, _):
+    case .stale(let number, let reason, let topics):
+      if reason == "checksum" || reason == "crossed" { try judgeFault(topics ?? []) }
       guard let number else { throw Violation("every number is given to one line", "the tap was told apart from the log") }
       seq = number
     case .gap: throw Violation("a steady reader has no gap", String(decoding: bytes, as: UTF8.self))
@@ -47,6 +48,16 @@ extension World {
       try archive.append(bytes, line)
     }
     try tap.model.read((bytes + [UInt8(ascii: "\n")])[...])
+  }
+
+  /// A book is given up only if it did not verify.
+  private func judgeFault(_ topics: [TopicName]) throws(Violation) {
+    for symbol in Set(topics.filter { $0.channel == .book }.map(\.symbol)).sorted() {
+      booksGivenUp[symbol, default: 0] += 1
+      try require(
+        booksGivenUp[symbol] ?? 0 <= upstream.bookFaults[symbol] ?? 0, "a book fails for a reason",
+        "\(symbol): given up, but every message verifies")
+    }
   }
 
   // MARK: After every turn

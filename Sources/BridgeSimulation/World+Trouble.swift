@@ -127,6 +127,7 @@ extension World {
 
   func startBridge() throws(Violation) {
     life += 1
+    booksGivenUp = [:]
     var configuration = plan.bridge
     configuration.seqFloor = saved?.seq ?? 0
     configuration.budget = AttemptBudget(

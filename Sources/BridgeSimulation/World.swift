@@ -52,6 +52,8 @@ final class World {
   var tap: Reader
   var tapLine: [UInt8] = []
   var tapIsGreeted = false
+  /// How often each symbol's book was given up in this life.
+  var booksGivenUp: [String: Int] = [:]
   var readers: [Reader] = []
   var readerOf: [SubscriberID: Reader] = [:]
   /// Readers that were written to in this turn.
