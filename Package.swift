@@ -57,7 +57,7 @@ let package = Package(
     pure(
       "BridgeDaemon",
       [
-        "MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeCore", "SystemdNotify",
+        "MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "BridgeCore", "SystemdNotify",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Yams", package: "Yams"),

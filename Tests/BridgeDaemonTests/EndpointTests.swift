@@ -45,21 +45,3 @@ struct EndpointTests {
     #expect(throws: Endpoint.Fault.self) { try Endpoint(text, kind: .webSocket) }
   }
 }
-
-struct SpellingTests {
-  @Test func distanceCountsEdits() {
-    #expect("level".editDistance(to: "level") == 0)
-    #expect("levle".editDistance(to: "level") == 1)
-    #expect("lvel".editDistance(to: "level") == 1)
-    #expect("".editDistance(to: "abc") == 3)
-    #expect("kitten".editDistance(to: "sitting") == 3)
-  }
-
-  @Test func onlyWhatIsNearIsSuggested() {
-    let known = ["level", "format", "ring-bytes"]
-    #expect("ring_bytes".nearest(among: known) == "ring-bytes")
-    #expect("fromat".nearest(among: known) == "format")
-    #expect("zzzzzzzz".nearest(among: known) == nil)
-    #expect("x".nearest(among: []) == nil)
-  }
-}

@@ -20,7 +20,7 @@ import Testing
     ("BridgeWire", ["JSONText"]),
     ("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
     ("SystemdNotify", ["CSystemd"]),
-    ("BridgeDaemon", ["MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeCore", "SystemdNotify"]),
+    ("BridgeDaemon", ["MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "BridgeCore", "SystemdNotify"]),
     ("SimulatedExchange", []),
     ("KrakenSimulator", ["SimulatedExchange"]),
     ("KrakenBridgeClient", ["JSONText"]),

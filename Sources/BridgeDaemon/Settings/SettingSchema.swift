@@ -99,32 +99,4 @@ extension String {
   var environmentSpelling: String {
     String(uppercased().map { $0.isLetter || $0.isNumber ? $0 : "_" })
   }
-
-  /// The one of `candidates` that this is most likely a misspelling of; nil if none is near.
-  func nearest(among candidates: [String]) -> String? {
-    let distances = candidates.map { ($0, editDistance(to: $0)) }
-    guard let best = distances.min(by: { $0.1 < $1.1 }), best.1 <= max(2, count / 3) else { return nil }
-    return best.0
-  }
-
-  /// How many insertions, deletions, replacements and swaps of neighbours lead from one to the other.
-  func editDistance(to other: String) -> Int {
-    let a = Array(lowercased())
-    let b = Array(other.lowercased())
-    var beforePrevious: [Int] = []
-    var previous = Array(0...b.count)
-    for i in a.indices {
-      var current = [i + 1]
-      for j in b.indices {
-        var distance = Swift.min(previous[j + 1] + 1, current[j] + 1, previous[j] + (a[i] == b[j] ? 0 : 1))
-        if i > 0, j > 0, a[i] == b[j - 1], a[i - 1] == b[j] {
-          distance = Swift.min(distance, beforePrevious[j - 1] + 1)
-        }
-        current.append(distance)
-      }
-      beforePrevious = previous
-      previous = current
-    }
-    return previous[b.count]
-  }
 }

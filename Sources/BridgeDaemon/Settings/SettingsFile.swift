@@ -2,6 +2,7 @@
 // no lists of records, which listeners and subscriptions are, so the tree is walked here, against the schema, and
 // the table becomes the lowest layer of the configuration.
 
+import BridgeWire
 import Yams
 
 /// Something wrong in the configuration.
@@ -114,7 +115,7 @@ struct SettingsFile {
         lines[full] = node.mark?.line
         let names = members.map(\.key)
         let hint =
-          name.nearest(among: names).map { "did you mean \"\($0)\"?" }
+          Spelling.nearest(to: name, among: names).map { "did you mean \"\($0)\"?" }
           ?? "known here: " + names.joined(separator: ", ")
         problems.append(SettingProblem(origin: origin(of: full), key: full, message: "unknown key; \(hint)"))
         continue

@@ -2,6 +2,7 @@
 // decides which layer wins; this adds where a winning value came from, so that a complaint can say so, and
 // reads texts into checked values, collecting every problem instead of stopping at the first.
 
+import BridgeWire
 import Configuration
 
 struct SettingsSource {
@@ -88,7 +89,7 @@ struct SettingsSource {
   mutating func choice(_ key: String, of allowed: [String]) -> String? {
     guard let text = text(key) else { return nil }
     guard allowed.contains(text.lowercased()) else {
-      let hint = text.nearest(among: allowed).map { "; did you mean \"\($0)\"?" } ?? ""
+      let hint = Spelling.nearest(to: text, among: allowed).map { "; did you mean \"\($0)\"?" } ?? ""
       refuse(key, "allowed are " + allowed.joined(separator: ", ") + hint)
       return nil
     }
