@@ -223,7 +223,7 @@ extension Bridge {
         wall: now.wall, reason: reason, peer: connection.peer,
         listener: configuration.listeners[connection.listener].name, lines: lines))
     log(
-      reason.hasPrefix("slow_reader") ? .warning : .debug, .readerDeparted, "a reader left: \(reason)",
+      reason.hasPrefix("slow_reader") ? .warning : .info, .readerDeparted, "a reader left: \(reason)",
       fields(of: connection) + [("reason", reason)])
   }
 

@@ -146,6 +146,7 @@ extension Bridge {
       fields.append(("channel", topic.key.channel.rawValue))
       if !topic.key.name.isEmpty { fields.append(("symbol", topic.key.name)) }
     }
+    if let reason = event.reason { fields.append(("reason", reason)) }
     if event.count > 1 { fields.append(("count", String(event.count))) }
     log(level, LogRecord.Event(rawValue: event.kind.rawValue) ?? .warning, event.message, fields)
   }

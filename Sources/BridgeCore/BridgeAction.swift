@@ -33,6 +33,7 @@ public struct LogRecord: Sendable, Equatable {
     case readerDeparted = "reader_departed"
     case readerRefused = "reader_refused"
     case readerGap = "reader_gap"
+    case configurationRefused = "configuration_refused"
   }
 
   public var level: Level

@@ -92,7 +92,10 @@ extension KrakenSession {
     ledger.isUnsettled = true
     guard fault != .silent else { return actions }
     forgive(id, now: now.monotonic, &actions)
-    actions.append(.log(SessionLogEvent(.topicFault, "\(ledger[id].topic): \(fault.words)", topic: topic)))
+    actions.append(
+      .log(
+        SessionLogEvent(
+          .topicFault, "\(ledger[id].topic): \(fault.words)", topic: topic, reason: fault.staleReason.rawValue)))
     recordFailure(id, now: now.monotonic, &actions)
     return actions
   }

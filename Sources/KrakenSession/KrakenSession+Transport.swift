@@ -57,9 +57,10 @@ extension KrakenSession {
     phase = .waiting(until: now + pause.nanoseconds)
     change(to: .offline, reason: why, retryIn: pause, &actions)
     if wasOpen {
-      actions.append(.log(SessionLogEvent(.upstreamLost, "upstream lost: \(why)", count: offences.add(.upstreamLost))))
+      let count = offences.add(.upstreamLost)
+      actions.append(.log(SessionLogEvent(.upstreamLost, "upstream lost: \(why)", reason: why, count: count)))
     } else if let count = offences.note(.attemptFailed) {
-      actions.append(.log(SessionLogEvent(.attemptFailed, "cannot connect: \(why)", count: count)))
+      actions.append(.log(SessionLogEvent(.attemptFailed, "cannot connect: \(why)", reason: why, count: count)))
     }
   }
 

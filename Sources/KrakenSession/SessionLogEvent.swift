@@ -36,15 +36,20 @@ public struct SessionLogEvent: Equatable, Sendable {
   public var message: String
   /// The topic it is about.
   public var topic: UpstreamTopicID?
+  /// Why, in a word or in the words of whoever said so.
+  public var reason: String?
   /// How often this has happened so far, when it is told only now and then.
   public var count: Int
 
   public var level: Level { kind.level }
 
-  public init(_ kind: Kind, _ message: String, topic: UpstreamTopicID? = nil, count: Int = 1) {
+  public init(
+    _ kind: Kind, _ message: String, topic: UpstreamTopicID? = nil, reason: String? = nil, count: Int = 1
+  ) {
     self.kind = kind
     self.message = message
     self.topic = topic
+    self.reason = reason
     self.count = count
   }
 }

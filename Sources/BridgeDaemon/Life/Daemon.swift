@@ -3,6 +3,7 @@
 // Signals are blocked in every thread and taken one after another by the main thread, which has nothing else to
 // do; so a handler never runs in the middle of anything.
 
+import BridgeCore
 import Glibc
 import Logging
 import MarketData
@@ -69,7 +70,7 @@ public enum Daemon {
         let parts = DaemonLoop.Parts(
           settings: settings, version: version, sockets: handedOver.value, reread: reread, logger: logger,
           processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
-          notify: { ServiceManager.notify($0) })
+          memoryPressure: MemoryPressure.requested(), notify: { ServiceManager.notify($0) })
         return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
       }.wait()
       try eventLoop.flatSubmit { loop.value.start() }.wait()
@@ -90,8 +91,13 @@ public enum Daemon {
   /// Says on standard error, and to the service manager, why there is no daemon.
   public static func reportFailure(_ message: String, exitStatus: Int32) {
     let lines = message.split(whereSeparator: \.isNewline)
-    let text = lines.map { "kraken-bridged: \($0)\n" }.joined()
-    _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    if Journal.isStandardError {
+      let event = exitStatus == 78 ? [(LogFormat.eventField, LogRecord.Event.configurationRefused.rawValue)] : []
+      Journal.send(LogFormat.journal(.critical, message, event).map { (name: $0.0, value: $0.1) })
+    } else {
+      let text = lines.map { "kraken-bridged: \($0)\n" }.joined()
+      _ = Array(text.utf8).withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    }
     let first = lines.first.map(String.init) ?? message
     ServiceManager.notify(.status(first), .errno(exitStatus == 71 ? EADDRINUSE : EINVAL))
   }

@@ -35,6 +35,7 @@ extension DaemonLoop {
     every(.seconds(2)) { loop in
       loop.reportStatus()
       loop.logRepeats()
+      loop.relieveMemoryPressure()
     }
     every(.seconds(60)) { loop in loop.saveState(now: SystemClock.now) }
     if let interval = watchdog?.pingInterval {
@@ -58,6 +59,13 @@ extension DaemonLoop {
     notify([.status(status)])
   }
 
+  /// Free memory is all there is to give: the ring is what readers resume from, and books are what the bridge is for.
+  private func relieveMemoryPressure() {
+    guard let memoryPressure, memoryPressure.happened() else { return }
+    MemoryPressure.giveBackFreeMemory()
+    warn("the machine is short of memory; gave back what was free")
+  }
+
   /// The ping is evidence that this loop does its work: it comes from the loop, and not when the bridge waits
   /// in vain for a deadline to be served.
   private func feedWatchdog() {
@@ -75,7 +83,9 @@ extension DaemonLoop {
     notify([.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds)])
     let error = takeNewSettings()
     if let error {
-      logger.error("the new configuration is refused, the old one stays: \(error)")
+      logger.error(
+        "the new configuration is refused, the old one stays: \(error)",
+        metadata: [LogFormat.eventField: "\(LogRecord.Event.configurationRefused.rawValue)"])
     } else {
       logger.notice("the configuration was reloaded")
     }
@@ -160,6 +170,8 @@ extension DaemonLoop {
     bridge.beginShutdown(now: now)
     endTurn()
     saveState(now: now)
+    // The manager waits for as long as the loop can still say that it is at it.
+    every(.seconds(1)) { loop in loop.notify([.extendTimeout(.seconds(5))]) }
     let deadline = now.monotonic + DaemonLoop.drainTime.nanoseconds
     every(.milliseconds(10)) { loop in
       loop.endTurn()

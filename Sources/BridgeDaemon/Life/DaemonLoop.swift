@@ -39,6 +39,7 @@ final class DaemonLoop {
   var upstreams: [UpstreamName: UpstreamTransport] = [:]
   var tls: NIOSSLContext?
   let watchdog: Watchdog?
+  let memoryPressure: MemoryPressure?
   /// Tells the service manager.
   let notify: ([ServiceNote]) -> Void
   var lastStatus = ""
@@ -62,6 +63,7 @@ final class DaemonLoop {
     var processID: Int32
     var userID: UInt32
     var watchdog: Watchdog?
+    var memoryPressure: MemoryPressure?
     var notify: ([ServiceNote]) -> Void
   }
 
@@ -73,6 +75,7 @@ final class DaemonLoop {
     processID = parts.processID
     userID = parts.userID
     watchdog = parts.watchdog
+    memoryPressure = parts.memoryPressure
     notify = parts.notify
     reread = parts.reread
     logger = parts.logger
@@ -158,7 +161,7 @@ final class DaemonLoop {
   func log(_ record: LogRecord, now: Moment) {
     let level = record.level.loggerLevel
     guard level >= logger.logLevel else { return }
-    let key = record.event.rawValue + record.fields.filter { $0.0 != "peer_pid" }.map(\.1).joined(separator: "\u{0}")
+    let key = record.event.rawValue + record.fields.filter { $0.0 != "peer_pid" && $0.0 != "reason" }.map(\.1).joined(separator: "\u{0}")
     guard
       repetition.admit(key, message: record.message, level: level.priority, now: now.monotonic) == .write
     else { return }

@@ -65,6 +65,7 @@ extension LogRecord.Event {
     case .readerDeparted: "0e6a7c51d2b84f9fa6b5d3c8e9f01a03"
     case .readerGap: "94b7d0e3a1c54e2db8f6c2a7d5e3f104"
     case .topicFault: "c81e5f7a6b2d4039a4d7e9b0c1f25605"
+    case .configurationRefused: "7a3d95f0c6e84b1b9d52e4a8f7b0c306"
     default: nil
     }
   }
