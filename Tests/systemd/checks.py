@@ -265,6 +265,22 @@ def sockets_can_outlive_the_service():
     systemctl("start", SERVICE)
 
 
+def a_long_stop_asks_for_time():
+    reader = Reader()
+    reader.first(type="hello")
+    # Answers that nobody takes: the goodbye cannot be delivered, and the service waits for a while.
+    reader.send("help\n" * 2000)
+    wait(lambda: Reader().ask("ping"))
+    systemctl("log-level", "debug")
+    done = systemctl("stop", SERVICE)
+    run("journalctl", "--sync")
+    systemctl("log-level", "info")
+    check("a long stop asks for more time, and succeeds", done.returncode == 0 and show("Result") == "success"
+          and "EXTEND_TIMEOUT_USEC" in run("journalctl", "--boot", "_PID=1").stdout, done.stderr, show("Result"))
+    reader.close()
+    systemctl("start", SERVICE)
+
+
 def stop_is_clean():
     reader = Reader()
     reader.first(type="hello")
@@ -295,6 +311,7 @@ for promise in (
     credentials_are_its_own,
     a_listener_may_have_a_group,
     sockets_can_outlive_the_service,
+    a_long_stop_asks_for_time,
     stop_is_clean,
 ):
     try:
