@@ -111,7 +111,8 @@ class Soak:
              self.path("control.sock"), "--set", "connection-limit=1000"], subprocess.PIPE, "exchange.log")
         url = exchange.stdout.readline().decode().strip()
         with open(self.path("config.yaml"), "w", encoding="ascii") as file:
-            file.write(f"listeners:\n  - {{path: {self.path('bridge.sock')}, mode: \"0600\"}}\n")
+            # Half the usual time, so that slow and stopped readers miss lines in a short run as well.
+            file.write(f"listeners:\n  - {{path: {self.path('bridge.sock')}, mode: \"0600\", lag-seconds: 15}}\n")
         bridge = self.start(
             [os.path.join(self.options.bin, "kraken-bridged"), "--config", self.path("config.yaml"), "--public-url", url,
              "--state-dir", self.path("state")], subprocess.DEVNULL, "bridge.log")

@@ -5,7 +5,7 @@ import Foundation
 import Testing
 
 struct FuzzingTests {
-  private static let mutationsPerTarget = ["json": 6000, "kraken": 400, "requests": 700, "websocket": 6000]
+  private static let mutationsPerTarget = ["json": 2000, "kraken": 80, "requests": 150, "websocket": 1500]
 
   private static func corpus(_ target: FuzzTarget) throws -> [(name: String, input: [UInt8])] {
     let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

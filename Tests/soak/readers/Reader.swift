@@ -54,7 +54,7 @@ final class Reader {
     }
   }
 
-  private static let bytesPerTickOfSlow = 8192
+  private static let bytesPerTickOfSlow = 1024
   private static let wrongRequests = [
     "subscribe book", "hello?", "{\"method\":\"subscribe\"}", "{\"method\":\"dance\",\"req_id\":1}", "status", "topics",
     "{\"method\":\"subscribe\",\"params\":{\"channel\":\"ticker\",\"symbol\":[\"NO/SUCH\"]}}", "{", "\u{1}\u{2}", "help",
