@@ -57,7 +57,7 @@ extension Exchange {
     guard let index = index(of: id), !connections[index].isStalled else { return }
     outputs.append((id, .stall(true)))
     connections[index].isStalled = true
-    if let duration { events.plan(.endStall(id, resumes: resumes), at: now + duration) }
+    if let duration { events.plan(.endStall(id, resumes: resumes, era: faultEra), at: now + duration) }
   }
 
   mutating func endStall(_ id: ConnectionID, resumes: Bool) {

@@ -17,7 +17,9 @@ extension Exchange {
     case .stall:
       forEachConnection(fault) { $0.beginStall($1, for: fault.duration, resumes: fault.flag ?? false) }
     case .maintenance: maintain(fault)
-    case .system: fault.text.flatMap { SystemState(rawValue: $0) }.map { announce($0) }
+    case .system:
+      maintenanceCycle += 1
+      fault.text.flatMap { SystemState(rawValue: $0) }.map { announce($0) }
     case .delist: setStatus(.delisted, fault)
     case .pairStatus: fault.text.flatMap { Instrument.Status(rawValue: $0) }.map { setStatus($0, fault) }
     case .instrumentUpdate:
@@ -38,11 +40,13 @@ extension Exchange {
   /// Makes a fault happen later, once or again and again. Times count from `now`.
   public mutating func schedule(_ scheduled: ScheduledFault) {
     if scheduled.at == 0, scheduled.every == nil { return inject(scheduled.fault) }
-    events.plan(.fault(scheduled.fault, every: scheduled.every), at: now + scheduled.at)
+    events.plan(.fault(scheduled.fault, every: scheduled.every, era: faultEra), at: now + scheduled.at)
   }
 
   /// Ends every fault that is still waiting or lasting; stalled connections go on, delisted pairs stay delisted.
   public mutating func clearFaults() {
+    faultEra += 1
+    maintenanceCycle += 1
     rules = []
     for late in postponed { emit(.text(late.text), to: late.connection) }
     postponed = []
@@ -109,10 +113,11 @@ extension Exchange {
 
   private mutating func maintain(_ fault: Fault) {
     let duration = fault.duration ?? fault.defaultDuration ?? 0
+    maintenanceCycle += 1
     announce(.maintenance)
-    events.plan(.system(.cancelOnly), at: now + duration / 2)
-    events.plan(.system(.postOnly), at: now + duration / 4 * 3)
-    events.plan(.system(.online), at: now + duration)
+    events.plan(.system(.cancelOnly, cycle: maintenanceCycle), at: now + duration / 2)
+    events.plan(.system(.postOnly, cycle: maintenanceCycle), at: now + duration / 4 * 3)
+    events.plan(.system(.online, cycle: maintenanceCycle), at: now + duration)
     if fault.flag == true {
       for id in openConnections { end(id, with: .close(code: 1001, reason: "Maintenance")) }
     }

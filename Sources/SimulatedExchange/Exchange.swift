@@ -47,10 +47,10 @@ public struct Exchange: Sendable {
     /// A subscription comes alive; the number tells it apart from an earlier one of the same topic.
     case goLive(ConnectionID, Topic, number: Int, wantsSnapshot: Bool)
     case output(ConnectionID, Output)
-    case fault(Fault, every: Int64?)
+    case fault(Fault, every: Int64?, era: Int)
     case faultOver
-    case endStall(ConnectionID, resumes: Bool)
-    case system(SystemState)
+    case endStall(ConnectionID, resumes: Bool, era: Int)
+    case system(SystemState, cycle: Int)
     case refill(market: Int)
     case forget(ConnectionID, Topic, number: Int)
   }
@@ -71,6 +71,10 @@ public struct Exchange: Sendable {
   var outputs: [(ConnectionID, Output)] = []
   var rules: [FaultRule] = []
   var postponed: [Postponed] = []
+  /// Counts how often faults were cleared: what was planned before that is void.
+  var faultEra = 0
+  /// Counts what decides the system's state: only the latest maintenance runs its course.
+  var maintenanceCycle = 0
   /// Draws for connections, apart from every market's.
   var chance: SeededGenerator
   /// Draws for faults, so that they change nothing but what they are about.
@@ -123,12 +127,13 @@ public struct Exchange: Sendable {
     case .goLive(let id, let topic, let number, let wantsSnapshot):
       goLive(id, topic, number: number, wantsSnapshot: wantsSnapshot)
     case .output(let id, let output): emit(output, to: id)
-    case .fault(let fault, let every):
+    case .fault(let fault, let every, let era):
+      guard era == faultEra else { return }
       strike(fault)
-      if let every { events.plan(.fault(fault, every: every), at: now + every) }
+      if let every { events.plan(.fault(fault, every: every, era: era), at: now + every) }
     case .faultOver: rules.removeAll { !$0.isActive(at: now) }
-    case .endStall(let id, let resumes): endStall(id, resumes: resumes)
-    case .system(let state): announce(state)
+    case .endStall(let id, let resumes, let era): if era == faultEra { endStall(id, resumes: resumes) }
+    case .system(let state, let cycle): if cycle == maintenanceCycle { announce(state) }
     case .refill(let market): markets[market].emptiedSide = nil
     case .forget(let id, let topic, let number): leave(id, topic, number: number)
     }

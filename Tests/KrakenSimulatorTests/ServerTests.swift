@@ -2,7 +2,6 @@ import Foundation
 import Logging
 import NIOCore
 import NIOPosix
-import NIOSSL
 import SimulatedExchange
 import Testing
 
@@ -11,28 +10,6 @@ import Testing
 /// The server around the model, over real sockets on loopback.
 @Suite(.timeLimit(.minutes(1)))
 struct ServerTests {
-  private func withServer(
-    _ change: (inout SimulatorConfiguration) -> Void = { _ in },
-    _ body: (SimulatorServer) async throws -> Void
-  ) async throws {
-    var configuration = SimulatorConfiguration()
-    configuration.exchange.updatesPerSecond = 50
-    configuration.exchange.snapshotLatency = 1_000_000
-    change(&configuration)
-    let server = try await SimulatorServer.start(
-      configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-      logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
-    do {
-      try await body(server)
-    } catch {
-      await server.shutdown()
-      throw error
-    }
-    await server.shutdown()
-  }
-
-  private let subscribe = #"{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]},"req_id":1}"#
-
   @Test func subscribesAndReceives() async throws {
     try await withServer { server in
       #expect(server.publicURL == "ws://127.0.0.1:\(server.port)/v2")
@@ -152,105 +129,6 @@ struct ServerTests {
     }
   }
 
-  @Test func fragmentsArriveAsFrames() async throws {
-    try await withServer { server in
-      try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.fragmentedFrames, count: 20, size: 9))
-        try await client.send(subscribe)
-        var opcodes: Set<UInt8> = []
-        var fragmented = 0
-        var text: [UInt8] = []
-        while fragmented < 20 {
-          let frame = try await client.frame()
-          opcodes.insert(frame.opcode)
-          if frame.opcode == Frame.ping { continue }
-          #expect(frame.payload.count <= 9)
-          text += frame.payload
-          if frame.isFinal {
-            #expect(text.first == UInt8(ascii: "{") && text.last == UInt8(ascii: "}"))
-            text = []
-            fragmented += 1
-          }
-        }
-        #expect(opcodes == [Frame.text, Frame.continuation, Frame.ping])
-      }
-    }
-  }
-
-  @Test func slowFrameArrivesWholeAndInOrder() async throws {
-    try await withServer { server in
-      try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.slowFrames, count: 1, delay: 1_000_000, size: 5))
-        try await client.send(#"{"method":"ping","req_id":1}"#)
-        try await client.send(#"{"method":"ping","req_id":2}"#)
-        let slow = try await client.message()
-        #expect(slow.contains(#""req_id":1"#))
-        let next = try await client.message()
-        #expect(next.contains(#""req_id":2"#))
-      }
-    }
-  }
-
-  @Test(arguments: [Fault.Name.garbage, .invalidUTF8, .binaryFrame, .oversized, .unknownChannel])
-  func nonsenseOnTheWire(_ name: Fault.Name) async throws {
-    try await withServer { server in
-      try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(name))
-        let frame = try await client.frame()
-        #expect(frame.opcode == (name == .binaryFrame ? 2 : Frame.text))
-        #expect(!frame.payload.isEmpty)
-        try await client.send(#"{"method":"ping","req_id":1}"#)
-        let pong = try await client.message()
-        #expect(pong.contains("pong"))
-      }
-    }
-  }
-
-  @Test func dropCutsWithoutACloseFrame() async throws {
-    try await withServer { server in
-      try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.drop))
-        // A reset is an error or an end, but never a frame.
-        await #expect(throws: (any Error).self) { try await client.frame() }
-      }
-      #expect(try await server.inspect { $0.openConnections.isEmpty })
-    }
-  }
-
-  @Test func stalledConnectionAnswersNothingUntilItResumes() async throws {
-    try await withServer { server in
-      try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.stall))
-        try await client.send("late", opcode: Frame.ping)
-        try await client.send(#"{"method":"ping","req_id":3}"#)
-        // Read or not, the request has not been dealt with.
-        let requests = try await server.inspect { $0.counters.requests }
-        #expect(requests["ping"] == nil)
-        server.clearFaults()
-        let first = try await client.frame()
-        #expect(first.opcode == Frame.pong)
-        let answer = try await client.message()
-        #expect(answer.contains(#""req_id":3"#))
-      }
-    }
-  }
-
-  @Test func refusedConnectionsAndTheSamePortAfterwards() async throws {
-    try await withServer { server in
-      server.inject(Fault(.refuseConnections, duration: 200_000_000))
-      var refusals = 0
-      var isOpen = false
-      while !isOpen {
-        do {
-          try await RawClient.webSocket(port: server.port) { _ in isOpen = true }
-        } catch {
-          refusals += 1
-        }
-      }
-      #expect(refusals > 0)
-    }
-  }
-
   @Test func controlSocket() async throws {
     let path = NSTemporaryDirectory() + "sim-\(UUID().uuidString.prefix(8)).sock"
     try await withServer { $0.controlSocketPath = path } _: { server in
@@ -296,57 +174,6 @@ struct ServerTests {
           configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
           logger: Logger(label: "test"))
       }
-    }
-  }
-
-  // MARK: TLS
-
-  /// A certificate for localhost, signed by itself, made with the openssl program.
-  private func makeCertificate() throws -> (certificate: String, key: String) {
-    let folder = NSTemporaryDirectory() + "sim-\(UUID().uuidString.prefix(8))"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let openssl = Process()
-    openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    openssl.arguments =
-      ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-      + ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder + "/key.pem"]
-      + ["-out", folder + "/cert.pem"]
-    openssl.standardError = FileHandle.nullDevice
-    try openssl.run()
-    openssl.waitUntilExit()
-    #expect(openssl.terminationStatus == 0)
-    return (folder + "/cert.pem", folder + "/key.pem")
-  }
-
-  @Test func tls() async throws {
-    let files = try makeCertificate()
-    try await withServer { $0.tls = .init(certificate: files.certificate, key: files.key) } _: { server in
-      #expect(server.publicURL == "wss://127.0.0.1:\(server.port)/v2")
-      var trusting = TLSConfiguration.makeClientConfiguration()
-      trusting.trustRoots = .file(files.certificate)
-      let context = try NIOSSLContext(configuration: trusting)
-      try await RawClient.webSocket(port: server.port, tls: context) { client in
-        try await client.send(subscribe)
-        for _ in 0..<5 { _ = try await client.message(containing: "book") }
-        server.inject(Fault(.drop))
-        await #expect(throws: (any Error).self) { while true { _ = try await client.frame() } }
-      }
-      // Somebody who does not trust the certificate gets nowhere, and the server goes on.
-      let strict = try NIOSSLContext(configuration: .makeClientConfiguration())
-      await #expect(throws: (any Error).self) {
-        try await RawClient.webSocket(port: server.port, tls: strict) { _ in }
-      }
-      try await RawClient.webSocket(port: server.port, tls: context) { _ in }
-    }
-  }
-
-  @Test func missingCertificateIsAnError() async {
-    var configuration = SimulatorConfiguration()
-    configuration.tls = .init(certificate: "/no/such/file", key: "/no/such/file")
-    await #expect(throws: (any Error).self) {
-      try await SimulatorServer.start(
-        configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-        logger: Logger(label: "test"))
     }
   }
 }

@@ -2,32 +2,12 @@ import Testing
 
 @testable import SimulatedExchange
 
-/// Every fault does what its name says, and leaves the rest alone.
+/// Every fault does what its name says, and leaves the rest alone: connections, the exchange and time.
 struct FaultTests {
-  /// A client with books, trades and tickers of two pairs, past the snapshots.
-  private func subscribed(rate: Double = 60) -> Client {
-    var client = Client(symbols: 2, rate: rate)
-    for channel in ["book", "trade", "ticker"] { client.subscribe(channel, "BTC/USD", "ETH/USD") }
-    client.run(seconds: 0.2)
-    return client
-  }
-
-  private func symbols(_ messages: [JSONValue]) -> Set<String> {
-    Set(messages.compactMap { $0.item?.text("symbol") })
-  }
-
-  /// Verifies the book messages of one pair; gives which of them did not fit.
-  private func misfits(_ messages: [JSONValue], of symbol: String = "BTC/USD") -> [Bool] {
-    var replay = BookReplay(depth: 10)
-    return messages.filter { $0["channel"]?.string == "book" && $0.item?.text("symbol") == symbol }.map {
-      !replay.apply($0)
-    }
-  }
-
   // MARK: Connections
 
   @Test func drop() {
-    var client = subscribed()
+    var client = Client.subscribed()
     let other = client.exchange.connect(.publicV2, now: client.exchange.now)
     client.inject(Fault(.drop, connection: client.id.ordinal))
     #expect(client.takeOutputs().last == .drop)
@@ -37,7 +17,7 @@ struct FaultTests {
   }
 
   @Test func close() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.close, code: 1013, text: "Market data unavailable"))
     #expect(client.takeOutputs().last == .close(code: 1013, reason: "Market data unavailable"))
     client.run(seconds: 5)
@@ -45,7 +25,7 @@ struct FaultTests {
   }
 
   @Test func stallThatNeverEnds() {
-    var client = subscribed()
+    var client = Client.subscribed()
     _ = client.takeOutputs()
     client.inject(Fault(.stall))
     #expect(client.takeOutputs() == [.stall(true)])
@@ -56,7 +36,7 @@ struct FaultTests {
   }
 
   @Test func stallThatEndsWithACut() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.stall, duration: 3 * second))
     _ = client.takeOutputs()
     client.run(seconds: 4)
@@ -64,7 +44,7 @@ struct FaultTests {
   }
 
   @Test func stallThatGoesOn() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.stall, duration: 3 * second, flag: true))
     var before = client.takeOutputs()
     client.send(#"{"method":"ping","req_id":5}"#)
@@ -99,7 +79,7 @@ struct FaultTests {
   // MARK: The exchange
 
   @Test func maintenanceCycle() {
-    var client = subscribed()
+    var client = Client.subscribed()
     _ = client.takeOutputs()
     client.inject(Fault(.maintenance, duration: 20 * second))
     #expect(client.takeData("status").first?.item?.text("system") == "maintenance")
@@ -121,7 +101,7 @@ struct FaultTests {
   }
 
   @Test func maintenanceThatCloses() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.maintenance, flag: true))
     #expect(client.takeOutputs().last == .close(code: 1001, reason: "Maintenance"))
     let id = client.exchange.connect(.publicV2, now: client.exchange.now)
@@ -131,14 +111,14 @@ struct FaultTests {
   }
 
   @Test func systemState() {
-    var client = subscribed()
+    var client = Client.subscribed()
     _ = client.takeOutputs()
     client.inject(Fault(.system, text: "cancel_only"))
     #expect(client.takeData("status").first?.item?.text("system") == "cancel_only")
   }
 
   @Test func delisting() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.subscribe("instrument", more: #","snapshot":false"#)
     _ = client.takeOutputs()
     client.inject(Fault(.delist, symbol: "btc/usd"))
@@ -154,7 +134,7 @@ struct FaultTests {
   }
 
   @Test func pairStatusAndItsEnd() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.delist, symbol: "BTC/USD"))
     client.run(seconds: 1)
     _ = client.takeOutputs()
@@ -176,7 +156,7 @@ struct FaultTests {
 
   @Test(arguments: [("bids", "bid"), ("asks", "ask")])
   func emptySide(_ side: String, _ field: String) throws {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.emptySide, symbol: "BTC/USD", duration: 5 * second, text: side))
     client.run(seconds: 4)
     var messages = client.takeMessages()
@@ -196,330 +176,10 @@ struct FaultTests {
     #expect(isSoundToTheEnd)
   }
 
-  // MARK: Answers
-
-  @Test func refusedSymbol() {
-    var client = Client()
-    client.inject(Fault(.refuseSymbol, symbol: "BTC/USD", count: 1))
-    client.subscribe("trade", "BTC/USD", "ETH/USD")
-    #expect(client.takeAnswers().map(\.error) == ["Currency pair not supported BTC/USD", nil])
-    client.subscribe("trade", "BTC/USD")
-    #expect(client.takeAnswers().first?.succeeded == true)
-  }
-
-  @Test func lateAnswer() {
-    var client = Client(rate: 0)
-    client.inject(Fault(.lateAck, symbol: "BTC/USD", delay: 2 * second))
-    client.subscribe("ticker", "BTC/USD", "ETH/USD")
-    client.run(seconds: 1)
-    let early = client.takeMessages()
-    #expect(early.filter { $0["method"] != nil }.count == 1)
-    #expect(early.filter { $0.type == "snapshot" }.count == 2)
-    client.run(seconds: 1.5)
-    #expect(client.takeAnswers().first?["result"]?.text("symbol") == "BTC/USD")
-  }
-
-  @Test func missingAnswer() {
-    var client = Client(rate: 0)
-    client.inject(Fault(.missingAck, symbol: "BTC/USD"))
-    client.subscribe("ticker", "BTC/USD", "ETH/USD")
-    client.run(seconds: 10)
-    let messages = client.takeMessages()
-    #expect(messages.filter { $0["method"] != nil }.count == 1)
-    #expect(messages.filter { $0.type == "snapshot" }.count == 2)
-  }
-
-  @Test func duplicateAndReorderedAnswers() {
-    var client = Client(rate: 0)
-    _ = client.takeOutputs()
-    client.inject(Fault(.duplicateAck, symbol: "ETH/USD"))
-    client.inject(Fault(.reorderedAcks))
-    client.subscribe("ticker", "BTC/USD", "ETH/USD")
-    let symbols = client.takeAnswers().map { $0["result"]?.text("symbol") }
-    #expect(symbols == ["ETH/USD", "ETH/USD", "BTC/USD"])
-  }
-
-  @Test func dataBeforeTheAnswer() {
-    var client = Client(rate: 60)
-    client.inject(Fault(.dataBeforeAck, symbol: "BTC/USD"))
-    _ = client.takeOutputs()
-    client.subscribe("book", "BTC/USD", "ETH/USD")
-    client.run(seconds: 1)
-    let messages = client.takeMessages().filter { $0["channel"]?.string == "book" || $0["method"] != nil }
-    #expect(messages.prefix(4).map(\.type) == ["snapshot", nil, nil, "update"])
-    #expect(messages[1]["result"]?.text("symbol") == "BTC/USD")
-  }
-
-  @Test func lostRequest() {
-    var client = Client(rate: 0)
-    client.inject(Fault(.lostRequest))
-    _ = client.takeOutputs()
-    client.subscribe("book", "BTC/USD")
-    client.run(seconds: 5)
-    #expect(client.takeOutputs().isEmpty)
-    client.subscribe("book", "BTC/USD")
-    #expect(client.takeAnswers().first?.succeeded == true)
-  }
-
-  /// The other two shapes are those of the recordings.
-  @Test(arguments: [("bare", 13), ("v1", 14)])
-  func rateLimitInOtherShapes(_ form: String, _ line: Int) throws {
-    var client = Client(rate: 0)
-    client.inject(Fault(.rateLimit, text: form))
-    _ = client.takeOutputs()
-    client.send(#"{"method":"ping","req_id":42}"#)
-    let sent = client.takeMessages().first
-    #expect(try sent == Fixtures.messages("errors")[line])
-  }
-
-  @Test func rateLimit() {
-    var client = Client()
-    client.inject(Fault(.rateLimit, count: 2))
-    _ = client.takeOutputs()
-    for _ in 0..<3 { client.subscribe("trade", "BTC/USD") }
-    #expect(client.takeAnswers().map(\.error) == ["Exceeded msg rate", "Exceeded msg rate", nil])
-  }
-
-  // MARK: Data
-
-  @Test func silenceOfOneTopic() {
-    var client = subscribed()
-    _ = client.takeOutputs()
-    client.inject(Fault(.silence, symbol: "BTC/USD", channel: .book, duration: 5 * second))
-    client.run(seconds: 4.9)
-    let messages = client.takeMessages()
-    let books = messages.filter { $0["channel"]?.string == "book" }
-    #expect(symbols(books) == ["ETH/USD"])
-    #expect(symbols(messages.filter { $0["channel"]?.string == "trade" }) == ["BTC/USD", "ETH/USD"])
-    #expect(messages.contains { $0["channel"]?.string == "heartbeat" })
-    client.run(seconds: 5)
-    #expect(symbols(client.takeData("book")) == ["BTC/USD", "ETH/USD"])
-  }
-
-  @Test func heartbeatStop() {
-    var client = subscribed()
-    _ = client.takeOutputs()
-    client.inject(Fault(.heartbeatStop, duration: 10 * second))
-    client.run(seconds: 9.5)
-    let messages = client.takeMessages()
-    #expect(!messages.isEmpty && !messages.contains { $0["channel"]?.string == "heartbeat" })
-    client.run(seconds: 5)
-    #expect(!client.takeData("heartbeat").isEmpty)
-  }
-
-  @Test func missingSnapshot() {
-    var client = Client(rate: 60)
-    client.inject(Fault(.missingSnapshot, symbol: "BTC/USD", channel: .book))
-    client.subscribe("book", "BTC/USD", "ETH/USD")
-    client.run(seconds: 3)
-    let books = client.takeData("book")
-    #expect(symbols(books.filter { $0.type == "snapshot" }) == ["ETH/USD"])
-    #expect(symbols(books.filter { $0.type == "update" }) == ["BTC/USD", "ETH/USD"])
-  }
-
-  @Test func duplicateSnapshot() {
-    var client = subscribed()
-    _ = client.takeOutputs()
-    client.inject(Fault(.duplicateSnapshot, symbol: "BTC/USD", channel: .book))
-    let books = client.takeData("book")
-    #expect(books.map(\.type) == ["snapshot"])
-    #expect(symbols(books) == ["BTC/USD"])
-  }
-
-  @Test func wrongChecksum() {
-    var client = subscribed()
-    client.run(seconds: 2)
-    client.inject(Fault(.wrongChecksum, symbol: "BTC/USD", count: 2))
-    client.run(seconds: 2)
-    let messages = client.takeMessages()
-    #expect(misfits(messages).filter { $0 }.count == 2)
-    #expect(misfits(messages, of: "ETH/USD").firstIndex(of: true) == nil)
-  }
-
-  @Test func lostUpdate() {
-    var client = subscribed()
-    client.run(seconds: 2)
-    client.inject(Fault(.lostUpdate, symbol: "BTC/USD", channel: .book, count: 3))
-    client.run(seconds: 4)
-    let messages = client.takeMessages()
-    #expect(misfits(messages).contains(true))
-    #expect(misfits(messages).first == false)
-    #expect(misfits(messages, of: "ETH/USD").firstIndex(of: true) == nil)
-  }
-
-  @Test func duplicateUpdateDoesNoHarm() {
-    var client = subscribed()
-    client.inject(Fault(.duplicateUpdate, symbol: "BTC/USD", channel: .book, count: 5))
-    client.run(seconds: 3)
-    let messages = client.takeMessages()
-    #expect(misfits(messages).firstIndex(of: true) == nil)
-    let texts = messages.filter { $0["channel"]?.string == "book" }
-    #expect(zip(texts, texts.dropFirst()).filter { $0 == $1 }.count == 5)
-  }
-
-  @Test func swappedUpdates() {
-    var client = subscribed()
-    client.run(seconds: 1)
-    client.inject(Fault(.swappedUpdates, symbol: "BTC/USD", channel: .trade))
-    client.run(seconds: 10)
-    let ids = client.takeData("trade").filter { $0.type == "update" && $0.item?.text("symbol") == "BTC/USD" }
-      .compactMap { $0.item?["trade_id"]?.integer }
-    #expect(ids != ids.sorted())
-    #expect(zip(ids, ids.dropFirst()).filter { $0 > $1 }.count == 1)
-  }
-
-  @Test func crossedBookWithAFittingChecksum() {
-    var client = subscribed()
-    client.run(seconds: 1)
-    var replay = BookReplay(depth: 10)
-    for message in client.takeData("book") where message.item?.text("symbol") == "BTC/USD" {
-      let fits = replay.apply(message)
-      #expect(fits && !replay.isCrossed)
-    }
-    client.inject(Fault(.crossedBook, symbol: "BTC/USD"))
-    let messages = client.takeData("book")
-    #expect(messages.count == 1)
-    let fits = replay.apply(messages[0])
-    #expect(fits && replay.isCrossed)
-    let truth = client.exchange.book(of: "BTC/USD", depth: 1)
-    #expect(truth?.bids.first?.price != replay.bids.first?.price)
-  }
-
-  @Test func strayUpdatesAfterUnsubscribing() {
-    var client = subscribed()
-    client.inject(Fault(.strayUpdates, symbol: "BTC/USD", channel: .book, delay: 2 * second))
-    client.unsubscribe("book", "BTC/USD")
-    _ = client.takeOutputs()
-    client.run(seconds: 2)
-    #expect(symbols(client.takeData("book")).contains("BTC/USD"))
-    client.run(seconds: 3)
-    #expect(!symbols(client.takeData("book")).contains("BTC/USD"))
-  }
-
-  @Test func strayUpdatesEndWithANewSubscription() {
-    var client = subscribed()
-    client.inject(Fault(.strayUpdates, symbol: "BTC/USD", channel: .book, delay: 3 * second))
-    client.unsubscribe("book", "BTC/USD")
-    client.subscribe("book", "BTC/USD")
-    _ = client.takeOutputs()
-    client.run(seconds: 10)
-    let books = client.takeData("book").filter { $0.item?.text("symbol") == "BTC/USD" }
-    #expect(books.first?.type == "snapshot")
-    #expect(misfits(books).firstIndex(of: true) == nil)
-    #expect(books.count > 20)
-  }
-
-  @Test func tickerWithMissingFields() {
-    var client = subscribed()
-    client.run(seconds: 1)
-    _ = client.takeOutputs()
-    client.inject(Fault(.missingFields, symbol: "BTC/USD"))
-    client.run(seconds: 10)
-    let tickers = client.takeData("ticker").filter { $0.item?.text("symbol") == "BTC/USD" }
-    #expect(tickers.first?.item?["ask"] == nil)
-    #expect(tickers.first?.item?["bid"] != nil)
-    #expect(tickers.last?.item?["ask"] != nil)
-  }
-
-  @Test func tradesWithExponents() {
-    var plain = subscribed()
-    var odd = subscribed()
-    _ = plain.takeOutputs()
-    _ = odd.takeOutputs()
-    odd.inject(Fault(.exponents, duration: 20 * second))
-    plain.run(seconds: 10)
-    odd.run(seconds: 10)
-    let quantities = [plain.takeData("trade"), odd.takeData("trade")].map { messages in
-      messages.filter { $0.type == "update" }.flatMap { $0["data"]?.array ?? [] }.compactMap { $0.text("qty") }
-    }
-    #expect(quantities[0].count > 50)
-    #expect(quantities[0].map { Double($0) } == quantities[1].map { Double($0) })
-    #expect(quantities[1].allSatisfy { $0.contains("e") })
-  }
-
-  // MARK: Frames and text
-
-  @Test func fragmentedFrames() {
-    var client = subscribed()
-    _ = client.takeOutputs()
-    client.inject(Fault(.fragmentedFrames, duration: 2 * second, size: 10))
-    client.run(seconds: 1.9)
-    let outputs = client.takeOutputs()
-    #expect(outputs.count > 20)
-    for output in outputs {
-      guard case .fragments(let fragments, _) = output else { return #expect(Bool(false), "\(output)") }
-      #expect(fragments.allSatisfy { $0.count <= 10 })
-      #expect(JSONValue(Array(fragments.joined())) != nil)
-    }
-  }
-
-  @Test func slowFrames() {
-    var client = subscribed()
-    _ = client.takeOutputs()
-    client.inject(Fault(.slowFrames, count: 1, delay: 5_000_000, size: 3))
-    client.run(seconds: 1)
-    guard case .slow(_, let chunk, let interval)? = client.takeOutputs().first else {
-      return #expect(Bool(false), "no slow frame")
-    }
-    #expect(chunk == 3 && interval == 5_000_000)
-  }
-
-  @Test(arguments: [
-    Fault.Name.garbage, .invalidUTF8, .truncatedJSON, .unknownChannel, .unknownMethod, .binaryFrame, .ping, .oversized,
-  ])
-  func nonsense(_ name: Fault.Name) {
-    var client = subscribed()
-    _ = client.takeOutputs()
-    client.inject(Fault(name))
-    let outputs = client.takeOutputs()
-    #expect(outputs.count == 1)
-    switch (name, outputs.first) {
-    case (.garbage, .text(let text)), (.truncatedJSON, .text(let text)):
-      #expect(JSONValue(text) == nil && String(validating: text, as: UTF8.self) != nil)
-    case (.invalidUTF8, .text(let text)): #expect(String(validating: text, as: UTF8.self) == nil)
-    case (.unknownChannel, .text(let text)): #expect(JSONValue(text)?["channel"]?.string == "weather")
-    case (.unknownMethod, .text(let text)): #expect(JSONValue(text)?["method"]?.string == "dance")
-    case (.oversized, .text(let text)): #expect(text.count == 17 << 20)
-    case (.binaryFrame, .binary), (.ping, .ping): break
-    default: #expect(Bool(false), "\(outputs)")
-    }
-    client.run(seconds: 1)
-    #expect(!client.takeData("book").isEmpty)
-  }
-
-  @Test(arguments: [Fault.Name.extraFields, .shuffledKeys, .spacedJSON])
-  func otherWordingSameMeaning(_ name: Fault.Name) {
-    var plain = subscribed()
-    var odd = subscribed()
-    odd.inject(Fault(name, duration: 20 * second))
-    plain.run(seconds: 5)
-    odd.run(seconds: 5)
-    #expect(misfits(odd.takeMessages()).firstIndex(of: true) == nil)
-    _ = plain.takeOutputs()
-    plain.run(seconds: 2)
-    odd.run(seconds: 2)
-    let (first, second) = (plain.takeTexts(), odd.takeTexts())
-    #expect(first.count == second.count && first != second)
-    func sorted(_ value: JSONValue) -> JSONValue {
-      switch value {
-      case .array(let elements): .array(elements.map(sorted))
-      case .object(let members):
-        .object(
-          members.filter { !["novelty", "note\u{e9}"].contains($0.key) }.sorted { $0.key < $1.key }
-            .map { .init(key: $0.key, value: sorted($0.value)) })
-      default: value
-      }
-    }
-    for (left, right) in zip(first, second) {
-      let isSame = JSONValue(Array(left.utf8)).map(sorted) == JSONValue(Array(right.utf8)).map(sorted)
-      #expect(isSame, "\(left)\n\(right)")
-    }
-  }
-
   // MARK: Time
 
   @Test func scheduledAndRepeatedFaults() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.exchange.schedule(ScheduledFault(Fault(.system, text: "post_only"), at: 5 * second, every: 10 * second))
     _ = client.takeOutputs()
     client.run(seconds: 4.9)
@@ -530,14 +190,24 @@ struct FaultTests {
   }
 
   @Test func clearingEndsWhatLasts() {
-    var client = subscribed()
+    var client = Client.subscribed()
     client.inject(Fault(.silence, duration: 1000 * second))
-    client.inject(Fault(.maintenance, duration: 1000 * second))
-    client.inject(Fault(.stall))
+    client.inject(Fault(.maintenance, duration: 10 * second))
+    client.inject(Fault(.stall, duration: 5 * second))
+    client.exchange.schedule(ScheduledFault(Fault(.drop), at: 4 * second, every: second))
     _ = client.takeOutputs()
     client.exchange.clearFaults()
-    client.run(seconds: 3)
+    // A stall of its own, which the end of the cleared one must not end.
+    client.run(seconds: 4)
     #expect(!client.takeData("book").isEmpty)
     #expect(client.exchange.systemState == .online)
+    client.inject(Fault(.stall, duration: 5 * second, flag: true))
+    client.run(seconds: 4)
+    #expect(client.takeOutputs() == [.stall(true)])
+    client.run(seconds: 4)
+    // None of the cleared maintenance's states was announced.
+    let states = client.takeData("status").compactMap { $0.item?.text("system") }
+    #expect(states.isEmpty)
+    #expect(client.exchange.openConnections == [client.id])
   }
 }

@@ -1,0 +1,28 @@
+// A server for the length of a test, with a busy market and quick snapshots.
+
+import Logging
+import NIOPosix
+
+@testable import KrakenSimulator
+
+func withServer(
+  _ change: (inout SimulatorConfiguration) -> Void = { _ in },
+  _ body: (SimulatorServer) async throws -> Void
+) async throws {
+  var configuration = SimulatorConfiguration()
+  configuration.exchange.updatesPerSecond = 50
+  configuration.exchange.snapshotLatency = 1_000_000
+  change(&configuration)
+  let server = try await SimulatorServer.start(
+    configuration: configuration, eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+    logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
+  do {
+    try await body(server)
+  } catch {
+    await server.shutdown()
+    throw error
+  }
+  await server.shutdown()
+}
+
+let subscribe = #"{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]},"req_id":1}"#
