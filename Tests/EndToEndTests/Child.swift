@@ -43,6 +43,9 @@ final class Child: @unchecked Sendable {
 
   static func shell(_ command: String) throws -> Child { try Child("/bin/bash", ["-c", command]) }
 
+  /// Writes one line to its standard input.
+  func send(_ line: String) { input.fileHandleForWriting.write(Data((line + "\n").utf8)) }
+
   func signal(_ number: Int32) { kill(process.processIdentifier, number) }
 
   /// Waits for the end; the exit status, or minus the signal.
@@ -58,9 +61,12 @@ final class Child: @unchecked Sendable {
 
   deinit {
     guard process.isRunning else { return }
-    signal(SIGCONT)
-    signal(SIGKILL)
-    process.waitUntilExit()
+    // The whole group: what a shell started would otherwise outlive it. Nothing is waited for, since Foundation
+    // considers a process running as long as any of its descendants is.
+    for target in [-process.processIdentifier, process.processIdentifier] {
+      kill(target, SIGCONT)
+      kill(target, SIGKILL)
+    }
   }
 }
 
@@ -111,8 +117,13 @@ final class LineBuffer: @unchecked Sendable {
   /// Reads on until a line matches.
   @discardableResult
   func first(_ what: String, where matches: (String) -> Bool) throws -> String {
-    while let line = try next() { if matches(line) { return line } }
-    throw Overdue(description: "ended before \(what); last lines: \(lines.suffix(5))")
+    // A stream that goes on without ever matching is as wrong as one that stops.
+    let deadline = Date(timeIntervalSinceNow: patience)
+    while let line = try next() {
+      if matches(line) { return line }
+      guard Date() < deadline else { break }
+    }
+    throw Overdue(description: "no \(what); last lines: \(lines.suffix(5))")
   }
 
   @discardableResult

@@ -132,15 +132,13 @@ import Testing
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let path = folder.path + "/notify"
-    let listener = try Child("/usr/bin/socat", ["-u", "UNIX-RECV:\(path)", "-"])
-    while !FileManager.default.fileExists(atPath: path) { usleep(10000) }
+    let manager = try ServiceManagerSocket(path)
     let world = try World(environment: ["NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"])
-    let ready = try listener.output.first(containing: "READY=1")
-    #expect(ready.contains("READY=1"))
-    try listener.output.first(containing: "STATUS=")
-    for _ in 0..<3 { try listener.output.first(containing: "WATCHDOG=1") }
+    try manager.first(containing: "READY=1")
+    try manager.first(containing: "STATUS=")
+    for _ in 0..<3 { try manager.first(containing: "WATCHDOG=1") }
     world.bridge.signal(SIGTERM)
-    try listener.output.first(containing: "STOPPING=1")
+    try manager.first(containing: "STOPPING=1")
     #expect(try world.bridge.wait() == 0)
   }
 

@@ -45,8 +45,12 @@ final class World {
     try bridge.errors.first(containing: "serves")
   }
 
-  /// Waits until Kraken's side is up, so that answers do not depend on who was faster.
-  func waitUntilOnline() throws { try bridge.errors.first(containing: "upstream_back") }
+  /// Waits until Kraken's side is up and the pairs are known, so that answers do not depend on who was faster.
+  func waitUntilOnline() throws {
+    let reader = try reader()
+    reader.send("subscribe instrument BTC/USD")
+    try reader.first(channel: "instrument", type: "snapshot")
+  }
 
   func inject(_ fault: String) throws {
     let child = try Child("kraken-sim", ["inject", "--control", control, fault])
@@ -65,19 +69,13 @@ final class Reader {
   private let handle: FileHandle
 
   init(_ path: String) throws {
-    descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    // Sound: the path is cut to the field, which starts zeroed and keeps its last byte zero.
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.dropLast().copyBytes(from: path.utf8.prefix(107)) }
-    let size = socklen_t(MemoryLayout<sockaddr_un>.size)
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(descriptor, $0, size) }
-    }
+    let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    let result = withSocketAddress(path) { Glibc.connect(descriptor, $0, $1) }
     guard result == 0 else {
       Glibc.close(descriptor)
       throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO)
     }
+    self.descriptor = descriptor
     handle = FileHandle(fileDescriptor: dup(descriptor), closeOnDealloc: true)
     lines = LineBuffer(handle)
   }
@@ -116,4 +114,38 @@ final class Reader {
     shutdown(descriptor, Int32(SHUT_RDWR))
     Glibc.close(descriptor)
   }
+}
+
+/// Calls `body` with the address of a Unix socket.
+func withSocketAddress<R>(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> R) -> R {
+  var address = sockaddr_un()
+  address.sun_family = sa_family_t(AF_UNIX)
+  // Sound: the path is cut to the field, which starts zeroed and keeps its last byte zero.
+  withUnsafeMutableBytes(of: &address.sun_path) { $0.dropLast().copyBytes(from: path.utf8.prefix(107)) }
+  return withUnsafePointer(to: &address) {
+    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+  }
+}
+
+/// Where a service manager listens for `sd_notify`: one message a datagram.
+final class ServiceManagerSocket {
+  private let descriptor: Int32
+
+  init(_ path: String) throws {
+    descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    var patient = timeval(tv_sec: Int(patience), tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patient, socklen_t(MemoryLayout<timeval>.size))
+    guard withSocketAddress(path, { Glibc.bind(descriptor, $0, $1) }) == 0 else { throw POSIXError(.EADDRINUSE) }
+  }
+
+  /// Takes messages until one contains `text`.
+  func first(containing text: String) throws {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 {
+      if String(decoding: buffer[..<count], as: UTF8.self).contains(text) { return }
+    }
+    throw Overdue(description: "no message with \(text)")
+  }
+
+  deinit { Glibc.close(descriptor) }
 }
