@@ -101,6 +101,14 @@ let package = Package(
     .executableTarget(name: "kraken-simulate", dependencies: ["BridgeSimulation"], swiftSettings: strict),
 
     tests("LayeringTests", []),
+    // The fuzz targets over their corpus and some thousand mutations; `scripts/fuzz` runs them under libFuzzer.
+    .testTarget(
+      name: "FuzzingTests",
+      dependencies: [
+        "MarketData", "JSONText", "KrakenSession", "FanOut", "BridgeCore", "BridgeDaemon",
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ] + nio,
+      path: "Tests/Fuzzing/Targets", swiftSettings: strict),
     tests("MarketDataTests", ["MarketData", "JSONText"]),
     tests("JSONTextTests", ["JSONText"]),
     tests("KrakenWireTests", ["KrakenWire", "JSONText"]),
