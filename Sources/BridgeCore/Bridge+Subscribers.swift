@@ -21,8 +21,9 @@ extension Bridge {
     guard connections.count < limits.connections, ofUID < limits.connectionsPerUID, !isShuttingDown else {
       let policy = configuration.listeners[listener]
       let which = ofUID < limits.connectionsPerUID ? "connections" : "connections-per-uid"
+      let why = isShuttingDown ? "the bridge is stopping" : "limits.\(which) is reached"
       log(
-        .warning, .readerRefused, "a connection from uid \(peer.uid) was refused: limits.\(which) is reached",
+        isShuttingDown ? .info : .warning, .readerRefused, "a connection from uid \(peer.uid) was refused: \(why)",
         [("listener", policy.name), ("peer_uid", String(peer.uid)), ("peer_pid", String(peer.pid))])
       line.removeAll()
       Line.goodbye(&line, reason: isShuttingDown ? "shutdown" : "limit")
