@@ -220,6 +220,17 @@ private func event(_ message: BridgeMessage) -> Event {
     #expect(rows[1].count <= width)
   }
 
+  @Test(arguments: [(58, "VOLUME"), (57, "SPREAD"), (49, "ASK"), (20, "LAST")])
+  func columnsGiveWayWhereItIsNarrow(width: Int, last: String) {
+    var view = view()
+    view.receive(message(#"{"channel":"bridge","type":"stale","seq":2,"data":{"reason":"silent","topics":[{"channel":"ticker","symbol":"ADA/EUR"}]}}"#), now: 12)
+    let rows = view.rows(size: TerminalSize(columns: width, rows: 24), style: plain, link: .connected, now: 72)
+    #expect(rows[1].hasSuffix("\(last)   AGE"))
+    #expect(rows[2].hasPrefix("ADA/EUR") || width < 24)
+    #expect(rows[2].hasSuffix(" STALE silent"))
+    #expect(rows[1...4].allSatisfy { $0.count <= max(width, 24) })
+  }
+
   @Test func sparklineMovesWithTime() {
     var quote = Quote(symbol: "X")
     func feed(_ last: String, _ now: Double) {

@@ -70,12 +70,16 @@ struct Quote: Sendable {
 
 /// The columns of `watch`: widths over all symbols, so that scrolling moves nothing sideways.
 struct QuoteColumns {
+  private let width: Int
+  /// Of as many columns as there is room for; those at the right go first.
   private let widths: [Int]
   /// None when there is no room.
   private let sparklineColumns: Int
   private let style: Style
   private let now: Double
 
+  /// The age and the space before it.
+  private static let ageColumns = 6
   private static let spansPerMinute = Int(60 / Quote.spanSeconds)
   private static let titles = ["SYMBOL", "LAST", "CHANGE", "BID", "ASK", "SPREAD", "VOLUME"]
 
@@ -84,12 +88,14 @@ struct QuoteColumns {
     for quote in quotes {
       for (index, cellWidth) in quote.cellWidths.enumerated() { widths[index] = max(widths[index], cellWidth) }
     }
+    func room() -> Int { width - (widths.reduce(0, +) + 2 * (widths.count - 1) + Self.ageColumns) }
+    while widths.count > 2, room() < 0 { widths.removeLast() }
+    self.width = width
     self.widths = widths
     self.style = style
     self.now = now
-    let room = width - (widths.reduce(0, +) + 2 * widths.count + 6)
     // Whole minutes, and no title wider than what it stands over.
-    let columns = min(Quote.spans, room / Self.spansPerMinute * Self.spansPerMinute)
+    let columns = min(Quote.spans, (room() - 2) / Self.spansPerMinute * Self.spansPerMinute)
     sparklineColumns = columns >= 12 ? columns : 0
   }
 
@@ -101,7 +107,9 @@ struct QuoteColumns {
 
   func row(_ quote: Quote) -> String {
     var cells = quote.cells
-    cells[2] = style.paint(cells[2].fitted(to: widths[2], alignedRight: true), quote.changePercent.hasPrefix("-") ? .bad : .good)
+    if widths.count > 2 {
+      cells[2] = style.paint(cells[2].fitted(to: widths[2], alignedRight: true), quote.changePercent.hasPrefix("-") ? .bad : .good)
+    }
     if quote.staleReason == nil, quote.direction != 0 {
       cells[1] = style.paint(cells[1].fitted(to: widths[1], alignedRight: true), quote.direction > 0 ? .boldGood : .boldBad)
     }
@@ -110,11 +118,14 @@ struct QuoteColumns {
     let age = max(0, now - quote.updatedAt)
     let ageText = age < 100 ? "\(Int(age)) s" : age < 6000 ? "\(Int(age / 60)) m" : "\(Int(age / 3600)) h"
     out += "  " + ageText.fitted(to: 4, alignedRight: true)
-    if let reason = quote.staleReason { out += " " + style.paint("STALE \(reason)", .boldWarning) }
-    return out
+    guard let reason = quote.staleReason else { return out }
+    // The mark is seen whatever else has to give way.
+    let mark = "STALE \(reason)"
+    return out.clipped(to: max(0, width - 1 - mark.utf8.count)) + " " + style.paint(mark, .boldWarning)
   }
 
   private func line(_ cells: [String]) -> String {
-    cells.enumerated().map { $1.fitted(to: widths[$0], alignedRight: $0 > 0) }.joined(separator: "  ")
+    zip(cells, widths).enumerated().map { index, cell in cell.0.fitted(to: cell.1, alignedRight: index > 0) }
+      .joined(separator: "  ")
   }
 }
