@@ -41,7 +41,8 @@ struct SimulationPlan {
     depths = chance.pick(isSmall ? [[10], [10, 25], [10, 25, 100]] : [[10, 25], [10, 25, 100], [10, 25, 100, 500, 1000]])
     troubleEnds = Int64(chance.within(isSmall ? 15...40 : 40...180)) * .second
     faultsPerMinute = chance.pick([0, 3, 10, 20, 40])
-    restarts = chance.onceIn(3) ? chance.within(1...3) : 0
+    // Now and then a crash loop, which must not spend the budget of attempts twice.
+    restarts = chance.onceIn(12) ? chance.within(8...14) : chance.onceIn(3) ? chance.within(1...3) : 0
     wallSteps = chance.onceIn(4) ? chance.within(1...4) : 0
     isLossy = chance.onceIn(2)
     socketBytes = chance.pick([64...512, 256...4096, 2048...65536])
