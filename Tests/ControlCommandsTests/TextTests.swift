@@ -94,7 +94,7 @@ import Testing
     // No more rows than there are, none wider than the screen.
     let full = painter.paint(["1", "2", "3", "4"], size: size)
     #expect(!full.contains("4"))
-    #expect(painter.paint([String(repeating: "x", count: 20), "2", "3"], size: size).contains("xxxxxxxxx…"))
+    #expect(painter.paint([String(repeating: "x", count: 20), "2", "3"], size: size).contains("xxxxxxxxx…\u{1B}[?2026l"))
     painter.invalidate()
     #expect(painter.paint(["a"], size: size).hasPrefix("\u{1B}[?2026h\u{1B}[2J"))
     #expect(painter.paint(["a"], size: TerminalSize(columns: 20, rows: 3)).contains("\u{1B}[2J"))

@@ -15,7 +15,9 @@ struct RowPainter {
     }
     let visible = rows.prefix(size.rows).map { $0.clipped(to: size.columns) }
     for (index, row) in visible.enumerated() where index >= shown.count || shown[index] != row {
-      out += "\u{1B}[\(index + 1);1H\(row)\u{1B}[K"
+      out += "\u{1B}[\(index + 1);1H\(row)"
+      // After a full row the cursor stays on its last column, and erasing from there would take that one away.
+      if CellWidth.of(row) < size.columns { out += "\u{1B}[K" }
     }
     if shown.count > visible.count {
       out += "\u{1B}[\(visible.count + 1);1H\u{1B}[J"
