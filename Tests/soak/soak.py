@@ -257,6 +257,8 @@ def main():
     options = parser.parse_args()
     if options.minutes < 1.5 or options.readers < 20 or options.symbols < 10:
         parser.error("at least 1.5 minutes, 20 readers and 10 symbols")
+    # Stopped from outside, it leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     soak = Soak(options)
     try:
         return soak.run()
