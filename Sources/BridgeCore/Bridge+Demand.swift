@@ -48,8 +48,9 @@ extension Bridge {
   }
 
   private func makeTopic(_ key: TopicKey, feed: Feed) -> Topic {
-    let id = fanOut.addTopic(scope: key.channel.isAccount ? .account : .market)
-    let topic = Topic(key, id: id, feed: feed, createdAfter: fanOut.lastSeq)
+    let saved = savedTopics.removeValue(forKey: key)
+    let id = saved?.id ?? fanOut.addTopic(scope: key.channel.isAccount ? .account : .market)
+    let topic = Topic(key, id: id, feed: feed, createdAfter: saved?.createdAfter ?? fanOut.lastSeq)
     catalog.insert(topic)
     return topic
   }

@@ -16,6 +16,14 @@ extension Bridge {
 
   /// A new connection on the listener with this index; its hello line is queued.
   public func subscriberConnected(listener: Int, peer: Peer, now: Moment) -> Connected {
+    subscriberConnected(
+      listener: listener, peer: peer, greeting: { [self] in sayHello(to: $0, configuration.listeners[listener]) },
+      now: now)
+  }
+
+  func subscriberConnected(
+    listener: Int, peer: Peer, greeting: (SubscriberID) -> Void, now: Moment
+  ) -> Connected {
     let limits = configuration.limits
     let ofUID = connectionsByUID[peer.uid, default: 0]
     guard connections.count < limits.connections, ofUID < limits.connectionsPerUID, !isShuttingDown else {
@@ -34,7 +42,8 @@ extension Bridge {
     let connection = Connection(id: id, listener: listener, peer: peer, connectedAt: now.monotonic)
     connections[id] = connection
     connectionsByUID[peer.uid] = ofUID + 1
-    sayHello(to: id, policy)
+    membershipChanges += 1
+    greeting(id)
     follow(policy.preset, connection, now: now)
     return .accepted(id)
   }
@@ -124,6 +133,7 @@ extension Bridge {
   private func take(_ bytes: UnsafeRawBufferPointer, from connection: Connection, now: Moment) {
     do throws(RequestFault) {
       guard let request = try requestParser.parse(bytes) else { return }
+      membershipChanges += 1
       perform(request, from: connection, now: now)
     } catch {
       refuse(connection, error, timeIn: now.wall, now: now)
@@ -161,6 +171,7 @@ extension Bridge {
   public func subscriberHalfClosed(_ id: SubscriberID, now: Moment) {
     guard let connection = connections[id] else { return }
     connection.isHalfClosed = true
+    membershipChanges += 1
     if !connection.isInputPaused { endOfInput(connection, now: now) }
   }
 
@@ -208,6 +219,7 @@ extension Bridge {
 
   private func forget(_ id: SubscriberID, reason: String, lines: UInt64, now: Moment) {
     guard let connection = connections.removeValue(forKey: id) else { return }
+    membershipChanges += 1
     pausedInput.remove(id)
     let uid = connection.peer.uid
     connectionsByUID[uid] = connectionsByUID[uid, default: 1] - 1

@@ -27,6 +27,8 @@ public final class Bridge {
   var fanOut: FanOut
   let firstSeq: UInt64
   let catalog = Catalog()
+  /// Topics of the process before that were not made again yet.
+  var savedTopics: [TopicKey: BridgeState.SavedTopic] = [:]
 
   var connections: [SubscriberID: Connection] = [:]
   var connectionsByUID: [UInt32: Int] = [:]
@@ -61,12 +63,17 @@ public final class Bridge {
   var rates: LineRates
   let startedAt: Moment
   var isShuttingDown = false
+  /// See `membershipVersion`.
+  var membershipChanges: UInt64 = 0
+  /// What the process before left, until `start` has taken it up.
+  private var restored: BridgeState?
   /// Resident memory as the daemon last saw it; the bridge itself looks at nothing outside.
   public var residentBytes = 0
 
   /// - Parameters:
   ///   - seed: for jitter and everything else that is left to chance.
-  public init(configuration: BridgeConfiguration, seed: UInt64, now: Moment) {
+  ///   - restored: what the process before left; its readers are connected from the start.
+  public init(configuration: BridgeConfiguration, seed: UInt64, restoring restored: BridgeState? = nil, now: Moment) {
     self.configuration = configuration
     session = KrakenSession(configuration: configuration.session, seed: seed)
     budget = configuration.budget
@@ -74,8 +81,18 @@ public final class Bridge {
     log.ringBytes = configuration.limits.ringBytes
     log.lineBytesMax = configuration.limits.lineBytesMax
     log.writeBytesMax = configuration.limits.writeBytesMax
-    firstSeq = Self.firstSeq(floor: configuration.seqFloor, wall: now.wall)
-    fanOut = FanOut(configuration: log, firstSeq: firstSeq)
+    let fresh = Self.firstSeq(floor: configuration.seqFloor, wall: now.wall)
+    if let restored {
+      let listeners = Dictionary(
+        restored.connections.map { ($0.id, $0.listener) }, uniquingKeysWith: { first, _ in first })
+      fanOut = FanOut(configuration: log, restoring: restored.fanOut, firstSeq: fresh) { id in
+        configuration.listeners.first { $0.name == listeners[id] }?.lag ?? configuration.listeners[0].lag
+      }
+    } else {
+      fanOut = FanOut(configuration: log, firstSeq: fresh)
+    }
+    firstSeq = fanOut.lastSeq + 1
+    self.restored = restored
     rates = LineRates(now: now)
     startedAt = now
   }
@@ -88,7 +105,12 @@ public final class Bridge {
   static func firstSeq(floor: UInt64, wall: Int64) -> UInt64 { max(UInt64(max(wall, 0)) / 1000, floor + 1) }
 
   public func start(now: Moment) {
+    let restored = restored
+    self.restored = nil
+    savedTopics = Dictionary(
+      (restored?.topics ?? []).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
     makeStandingTopics(now: now)
+    if let restored { takeUp(restored, now: now) }
     applyPins(configuration.pins, now: now)
     session.start(now: now)
   }

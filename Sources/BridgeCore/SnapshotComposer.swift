@@ -40,7 +40,9 @@ struct SnapshotComposer: SnapshotSource {
     into write: (UnsafeRawBufferPointer) -> Void
   ) {
     line.removeAll()
-    Line.gap(&line, reason: "slow_reader", from: from, to: to, dropped: dropped)
+    // How many lines a restart took is not known.
+    Line.gap(
+      &line, reason: reason.text, from: from, to: to, dropped: reason == .restart ? nil : dropped)
     line.withUnsafeBytes(write)
   }
 

@@ -35,6 +35,23 @@ enum FileSystem {
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
+  static func isSocketFile(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+  }
+
+  /// Whether a socket's own address is this path; that of an accepted connection is its listener's.
+  static func isSocket(_ descriptor: Int32, boundTo path: String) -> Bool {
+    var address = sockaddr_un()
+    var size = socklen_t(MemoryLayout<sockaddr_un>.size)
+    // Sound: the kernel writes a sockaddr_un through the generic type, within the size it is given.
+    let result = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
+    }
+    guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else { return false }
+    return withUnsafeBytes(of: &address.sun_path) { $0.prefix { $0 != 0 }.elementsEqual(path.utf8) }
+  }
+
   static func isReadableFile(_ path: String) -> Bool { access(path, R_OK) == 0 }
 
   static func isWritableDirectory(_ path: String) -> Bool { isDirectory(path) && access(path, W_OK | X_OK) == 0 }

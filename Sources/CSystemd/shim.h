@@ -9,6 +9,9 @@
 #include <systemd/sd-journal.h>
 #include <malloc.h>
 #include <sys/prctl.h>
+#include <fcntl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* prctl(2) is variadic too. */
 static inline int kraken_bridge_forbid_dumps(void) {
@@ -18,6 +21,15 @@ static inline int kraken_bridge_forbid_dumps(void) {
 /* malloc.h is not part of the Glibc module. */
 static inline void kraken_bridge_trim_heap(void) {
     malloc_trim(0);
+}
+
+/* memfd_create(2) and its seals are hidden without _GNU_SOURCE; the numbers are the kernel's. */
+static inline int kraken_bridge_memory_file(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, 0x3u /* MFD_CLOEXEC | MFD_ALLOW_SEALING */);
+}
+
+static inline int kraken_bridge_seal(int descriptor) {
+    return fcntl(descriptor, 1033 /* F_ADD_SEALS */, 0xf /* seal, shrink, grow, write */);
 }
 
 #endif

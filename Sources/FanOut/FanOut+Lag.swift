@@ -99,7 +99,7 @@ extension FanOut {
     /// Writes the gap line into the output and owes the reader snapshots of all it follows.
     mutating func tellGap<S: SnapshotSource>(_ slot: UInt32, snapshots: inout S) {
         guard let gap = subscribers[Int(slot)].gap else { return }
-        let dropped = gap.missed &+ publishedWhileMissing(slot) &- gap.publishedAtStart
+        let dropped = gap.reason == .restart ? 0 : gap.missed &+ publishedWhileMissing(slot) &- gap.publishedAtStart
         subscribers[Int(slot)].gap = nil
         subscribers[Int(slot)].cursor = log.next
         for place in subscribers[Int(slot)].subscriptions.indices
@@ -113,15 +113,16 @@ extension FanOut {
         subscribers[Int(slot)].statistics.dropped += dropped
         statistics.gaps += 1
         statistics.dropped += dropped
-        snapshots.writeGap(to: id(of: slot), reason: .slowReader, from: gap.from, to: lastSeq, dropped: dropped) {
+        snapshots.writeGap(to: id(of: slot), reason: gap.reason, from: gap.from, to: lastSeq, dropped: dropped) {
             output.text.append(contentsOf: $0)
         }
         output.gapBytes = output.text.count
+        guard gap.reason == .slowReader else { return }
         notices.append(.gap(id(of: slot), from: gap.from, to: lastSeq, dropped: dropped))
     }
 
     /// Lines ever published on the topics whose lines the reader misses.
-    private func publishedWhileMissing(_ slot: UInt32) -> UInt64 {
+    func publishedWhileMissing(_ slot: UInt32) -> UInt64 {
         let scopes = subscribers[Int(slot)].scopes
         var sum: UInt64 = 0
         if let everything = subscribers[Int(slot)].everything {

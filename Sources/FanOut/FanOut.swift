@@ -43,11 +43,8 @@ public struct FanOut: ~Copyable {
         self.configuration = configuration
         self.firstSeq = firstSeq
         flushedSeq = firstSeq - 1
-        var entriesMax = 2
-        while entriesMax < configuration.entriesMax { entriesMax *= 2 }
         log = LogRing(
-            capacity: max(configuration.ringBytes, 2 * configuration.lineBytesMax),
-            entriesMax: entriesMax, firstSeq: firstSeq)
+            capacity: configuration.ringCapacity, entriesMax: configuration.entriesCapacity, firstSeq: firstSeq)
     }
 
     /// The newest line's number; `firstSeq - 1` before there is one.

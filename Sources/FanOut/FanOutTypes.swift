@@ -106,4 +106,11 @@ public struct FanOutConfiguration: Sendable {
     public var lagCheckInterval: Duration = .milliseconds(250)
 
     public init() {}
+
+    var ringCapacity: Int { max(ringBytes, 2 * lineBytesMax) }
+    var entriesCapacity: Int {
+        var count = 2
+        while count < entriesMax { count *= 2 }
+        return count
+    }
 }

@@ -3,7 +3,7 @@
 // short-lived, and lie in a queue beside the log that is trimmed together with it.
 
 struct LineAddress: BitwiseCopyable, Hashable {
-    private var raw: UInt32
+    let raw: UInt32
 
     private static let bridge: UInt32 = 1 << 31
     private static let wide: UInt32 = 1 << 30
@@ -11,7 +11,7 @@ struct LineAddress: BitwiseCopyable, Hashable {
     private static let everyoneBit: UInt32 = 1 << 8
     static let topicsMax = 1 << 29
 
-    private init(raw: UInt32) { self.raw = raw }
+    init(raw: UInt32) { self.raw = raw }
 
     static func topic(_ index: UInt32) -> LineAddress { LineAddress(raw: index) }
     static func bridge(topic index: UInt32) -> LineAddress { LineAddress(raw: bridge | index) }
@@ -46,6 +46,9 @@ struct AudienceLists {
     mutating func append(seq: UInt64, topics: [UInt32]) {
         lists.append((seq, topics))
     }
+
+    /// All that are held, oldest first.
+    var held: ArraySlice<(seq: UInt64, topics: [UInt32])> { lists[first...] }
 
     subscript(seq: UInt64) -> [UInt32] {
         var low = first

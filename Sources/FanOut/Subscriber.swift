@@ -42,6 +42,7 @@ struct Gap {
     /// `missed + published - publishedAtStart` lines were missed, where `published` is the present sum over the topics missed.
     var missed: UInt64
     var publishedAtStart: UInt64
+    var reason = GapReason.slowReader
 }
 
 struct Subscriber {

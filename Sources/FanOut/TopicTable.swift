@@ -15,7 +15,16 @@ struct TopicTable {
     /// Lines ever published on all topics of each scope, by the scope's raw value.
     private var publishedByScope: [UInt64] = .init(repeating: 0, count: 8)
     /// Removed indices in the order of removal, with the newest line that may mention them.
-    private var retired: [(index: UInt32, lastMention: UInt64)] = []
+    private(set) var retired: [(index: UInt32, lastMention: UInt64)] = []
+
+    init() {}
+
+    /// A table as it was, without its followers.
+    init(topics: [Topic], retired: [(index: UInt32, lastMention: UInt64)]) {
+        self.topics = topics
+        self.retired = retired
+        for topic in topics { publishedByScope[Int(topic.scope.rawValue & 7)] &+= topic.published }
+    }
 
     var count: Int { topics.count }
     var liveCount: Int { topics.count - retired.count }

@@ -21,12 +21,14 @@ public protocol SubscriberTransport {
 }
 
 /// Why a reader missed lines, as far as the fan-out knows.
-public enum GapReason: Hashable, Sendable {
+public enum GapReason: UInt8, Hashable, Sendable {
     case slowReader
+    /// What became of its lines while the bridge was restarted is not known; nor is their number.
+    case restart
 }
 
 /// Which limit a slow reader ran into.
-public enum LagLimit: Hashable, Sendable {
+public enum LagLimit: UInt8, Hashable, Sendable {
     case bytes
     case duration
     /// The log needed the room of the oldest line that the reader still missed.

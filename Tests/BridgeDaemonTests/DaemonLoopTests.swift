@@ -16,7 +16,7 @@ import Testing
 @testable import BridgeDaemon
 
 /// A reader: lines from a blocking descriptor that gives up after a while.
-private final class Reader {
+final class Reader {
   let descriptor: Int32
   private var rest: [UInt8] = []
 
@@ -59,7 +59,7 @@ private final class Reader {
 }
 
 /// What the service manager was told, in order.
-private final class Notes: Sendable {
+final class Notes: Sendable {
   private let notes = Mutex<[ServiceNote]>([])
 
   var all: [ServiceNote] { notes.withLock { $0 } }
@@ -68,7 +68,7 @@ private final class Notes: Sendable {
 }
 
 /// A running daemon and its exchange.
-private final class Running: Sendable {
+final class Running: Sendable {
   let directory: String
   let simulator: SimulatorServer
   let told = Notes()
@@ -77,7 +77,7 @@ private final class Running: Sendable {
 
   init(
     _ directory: ScratchDirectory, configure: (inout Settings) -> Void = { _ in },
-    reread: (@Sendable () throws(InvalidSettings) -> Settings)? = nil
+    reread: (@Sendable () throws(InvalidSettings) -> Settings)? = nil, keeper: DescriptorKeeper? = nil
   ) async throws {
     self.directory = directory.path
     group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -88,15 +88,17 @@ private final class Running: Sendable {
     settings.upstream.publicEndpoint = try Endpoint(simulator.publicURL, kind: .webSocket)
     configure(&settings)
     var sockets: [ListeningSocket] = []
-    for listener in settings.listeners { sockets.append(try listener.open(passed: [])) }
-    let handedOver = Transfer(sockets)
+    let inherited = Inheritance(keeper?.passed() ?? [])
+    for listener in settings.listeners { sockets.append(try listener.open(passed: inherited.others)) }
+    let store = keeper.map { DescriptorStore(capacity: 100, inherited: inherited, manager: $0.manager) }
+    let handedOver = Transfer((sockets: sockets, store: store, inherited: inherited))
     let eventLoop = group.next()
     loop = try await eventLoop.submit { [settings, told] in
       let parts = DaemonLoop.Parts(
-        settings: settings, version: "1.2.3", sockets: handedOver.value,
+        settings: settings, version: "1.2.3", sockets: handedOver.value.sockets,
         reread: reread ?? { () throws(InvalidSettings) in settings }, logger: logger,
         processID: getpid(), userID: getuid(), watchdog: Watchdog(interval: .milliseconds(1)),
-        notify: { told.append($0) })
+        notify: { told.append($0) }, store: handedOver.value.store, inherited: handedOver.value.inherited)
       return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
     }.get()
     try await eventLoop.flatSubmit { [loop] in loop.value.start() }.get()
@@ -128,13 +130,13 @@ private final class Running: Sendable {
 
 /// Threads for blocking reads. Not NIO's shared pool: the daemon under test looks names up there, and would wait for
 /// a reader that waits for the daemon.
-private let readerThreads: NIOThreadPool = {
+let readerThreads: NIOThreadPool = {
   let pool = NIOThreadPool(numberOfThreads: 8)
   pool.start()
   return pool
 }()
 
-private func reading<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+func reading<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
   try await readerThreads.runIfActive(body)
 }
 

@@ -18,6 +18,8 @@ struct FakeTransport: SubscriberTransport {
         var isClosed = false
         var writes: [Int] = []
         var parkedBytes = 0
+        /// What a restart finds parked; NIO may have written some of it.
+        var lastParked = 0
     }
 
     var connections: [SubscriberID: Connection] = [:]
@@ -47,6 +49,7 @@ struct FakeTransport: SubscriberTransport {
         if remainder.last != UInt8(ascii: "\n") { violations.append("parked part of a line") }
         connection.text.append(contentsOf: remainder)
         connection.parkedBytes += remainder.count
+        connection.lastParked = remainder.count
         connection.isParked = true
     }
 
@@ -110,6 +113,7 @@ final class Stage {
     var source = FakeSource()
     var now = Moment(monotonic: 0, wall: 0)
     var notices: [FanOutNotice] = []
+    private let configuration: FanOutConfiguration
 
     init(
         ringBytes: Int = 1 << 16, entriesMax: Int = 256, lineBytesMax: Int = 256, writeBytesMax: Int = 1 << 14,
@@ -121,7 +125,38 @@ final class Stage {
         configuration.lineBytesMax = lineBytesMax
         configuration.writeBytesMax = writeBytesMax
         configuration.writesPerFlush = writesPerFlush
+        self.configuration = configuration
         fanOut = FanOut(configuration: configuration, firstSeq: firstSeq)
+    }
+
+    /// Goes on with another fan-out, made from the bytes of this one's state. Parked remainders that were not
+    /// written go with it, all or half of each.
+    func restart(limits: [SubscriberID: LagLimits], lineBytesMax: Int? = .max) {
+        let unwritten = takeParked()
+        var writer = StateWriter()
+        fanOut.exportState(lineBytesMax: lineBytesMax) { unwritten[$0] ?? [] }.write(to: &writer)
+        var reader = StateReader(writer.bytes)
+        guard let state = try? FanOutState(from: &reader), reader.isAtEnd else { preconditionFailure("not a state") }
+        takeUp(state, limits: limits)
+    }
+
+    func takeUp(_ state: FanOutState, limits: [SubscriberID: LagLimits] = [:]) {
+        fanOut = FanOut(configuration: configuration, restoring: state, firstSeq: fanOut.lastSeq + 1000) {
+            limits[$0] ?? LagLimits(bytes: .max, duration: .seconds(1_000_000))
+        }
+    }
+
+    private func takeParked() -> [SubscriberID: [UInt8]] {
+        var unwritten: [SubscriberID: [UInt8]] = [:]
+        for (id, connection) in transport.connections where connection.isParked && !connection.isClosed {
+            // A test that has taken the text already has seen the remainder arrive.
+            let isTaken = connection.text.count < connection.lastParked
+            let count = isTaken ? 0 : id.slot % 2 == 0 ? connection.lastParked : connection.lastParked / 2
+            unwritten[id] = Array(connection.text.suffix(count))
+            transport.connections[id]!.text.removeLast(count)
+            transport.connections[id]!.isParked = false
+        }
+        return unwritten
     }
 
     static func text(seq: UInt64, topic: TopicID, prev: UInt64?, padding: Int) -> String {

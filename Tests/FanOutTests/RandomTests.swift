@@ -12,6 +12,16 @@ import Testing
         #expect(world.linesChecked > 100)
     }
 
+    /// An orderly restart changes nothing that a reader can see.
+    @Test(arguments: 200...230 as ClosedRange<UInt64>)
+    func restartsGoUnnoticed(seed: UInt64) {
+        var world = World(seed: seed)
+        world.restartsPerThousandSteps = 20
+        world.run(steps: 1500)
+        #expect(world.faults.isEmpty, "seed \(seed): \(world.faults.first ?? "")")
+        #expect(world.linesChecked > 100 && world.restarts > 5)
+    }
+
     /// The seeds reach what they are for.
     @Test func theRandomLivesAreEventful() {
         var gaps = 0
@@ -41,6 +51,8 @@ struct World {
     var gapsSeen = 0
     var departuresSeen = 0
     var replayedLines = 0
+    var restartsPerThousandSteps = 0
+    var restarts = 0
     let firstSeq: UInt64
     let ringBytes: Int
     let lineBytesMax = 120
@@ -58,6 +70,10 @@ struct World {
 
     mutating func run(steps: Int) {
         for step in 0..<steps where faults.isEmpty {
+            if restartsPerThousandSteps > 0, Int.random(in: 0..<1000, using: &random) < restartsPerThousandSteps {
+                stage.restart(limits: Dictionary(uniqueKeysWithValues: readers.map { ($0.id, $0.limits) }))
+                restarts += 1
+            }
             switch Int.random(in: 0..<100, using: &random) {
             case 0..<35: publish()
             case 35..<40: publishBridgeLine()

@@ -61,16 +61,19 @@ public enum Daemon {
     reread: @escaping @Sendable () throws(InvalidSettings) -> Settings
   ) throws(DaemonFailure) {
     for warning in settings.warnings { logger.warning("\(warning)") }
-    let sockets = try openListeners(settings, logger)
+    var inherited = Inheritance(PassedDescriptor.takeAll())
+    let sockets = try openListeners(settings, passed: inherited.others, logger)
+    let store = descriptorStore(settings, &inherited, logger)
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let eventLoop = group.next()
-    let handedOver = Transfer(sockets)
+    let handedOver = Transfer((sockets: sockets, store: store, inherited: inherited))
     do {
       let loop = try eventLoop.submit {
         let parts = DaemonLoop.Parts(
-          settings: settings, version: version, sockets: handedOver.value, reread: reread, logger: logger,
+          settings: settings, version: version, sockets: handedOver.value.sockets, reread: reread, logger: logger,
           processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
-          memoryPressure: MemoryPressure.requested(), notify: { ServiceManager.notify($0) })
+          memoryPressure: MemoryPressure.requested(), notify: { ServiceManager.notify($0) },
+          store: handedOver.value.store, inherited: handedOver.value.inherited)
         return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
       }.wait()
       try eventLoop.flatSubmit { loop.value.start() }.wait()
@@ -113,8 +116,29 @@ public enum Daemon {
     }
   }
 
-  private static func openListeners(_ settings: Settings, _ logger: Logger) throws(DaemonFailure) -> [ListeningSocket] {
-    let passed = PassedDescriptor.takeAll()
+  /// What the manager keeps for us, if it does: FileDescriptorStoreMax= is told in FDSTORE, by systemd 254 itself and
+  /// by our unit before that.
+  private static func descriptorStore(
+    _ settings: Settings, _ inherited: inout Inheritance, _ logger: Logger
+  ) -> DescriptorStore? {
+    guard getenv("NOTIFY_SOCKET") != nil, let capacity = getenv("FDSTORE").flatMap({ Int(String(cString: $0)) }),
+      capacity > 0
+    else {
+      for client in inherited.clients { close(client.descriptor) }
+      inherited = Inheritance()
+      return nil
+    }
+    if capacity < settings.limits.connections + DescriptorStore.reserve {
+      logger.warning(
+        "FileDescriptorStoreMax= is \(capacity): with limits.connections \(settings.limits.connections) some readers may not survive a restart"
+      )
+    }
+    return DescriptorStore(capacity: capacity, inherited: inherited)
+  }
+
+  private static func openListeners(
+    _ settings: Settings, passed: [PassedDescriptor], _ logger: Logger
+  ) throws(DaemonFailure) -> [ListeningSocket] {
     var opened: [ListeningSocket] = []
     for listener in settings.listeners {
       do throws(ListenError) {
@@ -152,7 +176,14 @@ extension ListenerSettings {
     if let found = listening.first(where: { $0.isUnixListener(boundTo: path) })
       ?? listening.first(where: { names.contains($0.name) })
     {
-      return ListeningSocket(adopting: found.descriptor, path: path)
+      let isOurs = found.name == DescriptorStore.listenerName
+      // One that we kept ourselves is of no use when its file is gone: nobody would find it.
+      if !isOurs || FileSystem.isSocketFile(path) {
+        let socket = ListeningSocket(adopting: found.descriptor, path: path, isOurs: isOurs)
+        // The configuration may have changed since it was bound.
+        if let fault = socket.setAccess(mode: mode, group: try groupID()) { throw ListenError(description: fault) }
+        return socket
+      }
     }
     return try ListeningSocket(path: path, mode: mode, group: try groupID())
   }

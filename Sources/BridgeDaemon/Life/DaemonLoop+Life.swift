@@ -12,15 +12,19 @@ extension DaemonLoop {
   /// Begins serving. Succeeds when every listener accepts; Kraken may come later.
   func start() -> EventLoopFuture<Void> {
     bridge.start(now: SystemClock.now)
-    endTurn()
-    return EventLoopFuture.andAllSucceed(listeners.map(startListener), on: eventLoop)
+    return takeUpReaders()
       .assumeIsolated()
+      .flatMap { [self] in
+        endTurn()
+        return EventLoopFuture.andAllSucceed(listeners.map(startListener), on: eventLoop)
+      }
       .map { [self] in
         let paths = settings.listeners.map(\.path).joined(separator: ", ")
         logger.notice("kraken-bridged \(version) serves \(paths)")
         lastStatus = bridge.statusLine(now: SystemClock.now)
         notify([.ready, .status(lastStatus)])
         startReporting()
+        startKeeping()
       }
       .nonisolated()
   }
@@ -43,7 +47,7 @@ extension DaemonLoop {
     }
   }
 
-  private func every(_ interval: TimeAmount, _ body: @escaping (DaemonLoop) -> Void) {
+  func every(_ interval: TimeAmount, _ body: @escaping (DaemonLoop) -> Void) {
     let shared = NIOLoopBound((self, body), eventLoop: eventLoop)
     let task = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
       let (loop, body) = shared.value
@@ -123,6 +127,7 @@ extension DaemonLoop {
     }
     listeners += opened
     for listener in opened { _ = startListener(listener) }
+    storeListeners()
     noteWhatNeedsRestart(next)
     let upstream = settings.upstream
     settings = next
@@ -154,7 +159,7 @@ extension DaemonLoop {
   // MARK: Stop
 
   /// How long readers have to take their last lines.
-  private static let drainTime = TimeAmount.seconds(2)
+  static let drainTime = TimeAmount.seconds(2)
 
   /// Says goodbye to everyone and closes everything. Succeeds when it is done, in bounded time.
   func stop() -> EventLoopFuture<Void> {
@@ -163,9 +168,13 @@ extension DaemonLoop {
     stopping = done
     logger.notice("stopping")
     notify([.stopping, .status("stopping")])
-    for listener in listeners { listener.stop() }
     for task in repeatedTasks { task.cancel() }
     repeatedTasks = []
+    if let store {
+      handOver(store, done: done)
+      return done.futureResult
+    }
+    for listener in listeners { listener.stop() }
     let now = SystemClock.now
     bridge.beginShutdown(now: now)
     endTurn()

@@ -25,6 +25,8 @@ extension DaemonLoop: SubscriberOwner {
       return nil
     case .accepted(let id):
       sockets.add(id, channel: channel, descriptor: descriptor)
+      store?.midLine?.set(id.slot, false)
+      store?.add(id, descriptor: descriptor)
       scheduleTurn()
       return id
     }
@@ -48,6 +50,9 @@ extension DaemonLoop: SubscriberOwner {
   }
 
   func subscriberLeft(_ id: SubscriberID) {
+    // The connections that are handed over end here only for this process.
+    guard !isHandedOver else { return }
+    store?.remove(id)
     // False when the bridge closed it: then it has forgotten this reader already.
     guard sockets.remove(id) else { return }
     guard !isEndingTurn else { return left.append(id) }

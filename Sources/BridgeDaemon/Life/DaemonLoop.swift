@@ -46,6 +46,15 @@ final class DaemonLoop {
   var repeatedTasks: [RepeatedTask] = []
   var stopping: EventLoopPromise<Void>?
 
+  /// Keeps what a restart needs; nil without a manager that does.
+  let store: DescriptorStore?
+  var inherited: Inheritance
+  var isTakingUp = false
+  var isHandedOver = false
+  var nextCheckpoint = Int64.min
+  var checkpointTime = Int64.min
+  var checkpointVersion: UInt64 = 0
+
   private var timer: Scheduled<Void>?
   private var timerDeadline = Int64.max
   private var isTurnDue = false
@@ -65,6 +74,9 @@ final class DaemonLoop {
     var watchdog: Watchdog?
     var memoryPressure: MemoryPressure?
     var notify: ([ServiceNote]) -> Void
+    /// nil without a manager that keeps descriptors.
+    var store: DescriptorStore?
+    var inherited = Inheritance()
   }
 
   init(_ parts: Parts, eventLoop: any EventLoop) {
@@ -78,6 +90,8 @@ final class DaemonLoop {
     memoryPressure = parts.memoryPressure
     notify = parts.notify
     reread = parts.reread
+    store = parts.store
+    inherited = parts.inherited
     logger = parts.logger
     listeners = zip(parts.sockets, parts.settings.listeners).enumerated().map { index, pair in
       Listener(socket: pair.0, settings: pair.1, index: index)
@@ -89,22 +103,23 @@ final class DaemonLoop {
       configuration: parts.settings.bridgeConfiguration(
         listeners: parts.settings.listeners, version: parts.version, pid: parts.processID, ownUID: parts.userID,
         saved: saved),
-      seed: .random(in: 0 ... .max), now: now)
+      seed: .random(in: 0 ... .max), restoring: parts.inherited.state, now: now)
     sockets = SubscriberSockets {}
-    sockets = SubscriberSockets { [unowned self] in scheduleTurn() }
+    sockets = SubscriberSockets(midLine: parts.store?.midLine) { [unowned self] in scheduleTurn() }
   }
 
   // MARK: Turns
 
   /// Ends the turn when all input that is ready now has been taken.
   func scheduleTurn() {
-    guard !isTurnDue else { return }
+    guard !isTurnDue, !isTakingUp else { return }
     isTurnDue = true
     eventLoop.assumeIsolated().execute { [self] in if isTurnDue { endTurn() } }
   }
 
   func endTurn() {
     isTurnDue = false
+    guard !isTakingUp, !isHandedOver else { return }
     let now = SystemClock.now
     for id in sockets.takeWritable() { bridge.subscriberWritable(id, now: now) }
     // Writing can end a connection, and NIO says so at once: such news waits until the bridge is done.

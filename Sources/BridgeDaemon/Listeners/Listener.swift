@@ -65,11 +65,16 @@ final class Listener {
     socket.discard()
   }
 
+  var descriptor: Int32 { socket.descriptor }
+  /// Whether a process of ours bound it, not the service manager.
+  var isOurs: Bool { socket.isOurs }
+
   /// Stops accepting and removes the socket file; connections stay.
-  func stop() {
+  /// - Parameter keepsFile: the service manager holds the socket for the next process.
+  func stop(keepsFile: Bool = false) {
     guard !isStopped else { return }
     isStopped = true
-    socket.removeFile()
+    if !keepsFile { socket.removeFile() }
     channel?.close(promise: nil)
     channel = nil
   }

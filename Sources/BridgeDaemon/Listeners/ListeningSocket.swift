@@ -36,11 +36,11 @@ final class ListeningSocket {
     }
   }
 
-  /// Takes over a socket that the service manager opened.
-  init(adopting descriptor: Int32, path: String) {
+  /// Takes over a socket that the service manager opened, or kept for us from the process before.
+  init(adopting descriptor: Int32, path: String, isOurs: Bool = false) {
     self.descriptor = descriptor
     self.path = path
-    file = nil
+    file = isOurs ? FileIdentity(path) : nil
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
   }
 
@@ -83,6 +83,8 @@ final class ListeningSocket {
       throw error
     }
   }
+
+  var isOurs: Bool { file != nil }
 
   /// Removes the file if it is still the one we made. The descriptor belongs to whoever listens with it.
   func removeFile() {

@@ -8,6 +8,8 @@ import NIOPosix
 protocol SubscriberOwner: AnyObject {
   /// A connection arrived; the id it goes by, or nil if it is not wanted, in which case the channel gets closed.
   func subscriberArrived(_ channel: any Channel, descriptor: Int32, listener: Int) -> SubscriberID?
+  /// A connection of the process before is ours again.
+  func subscriberReturned(_ id: SubscriberID, _ channel: any Channel, descriptor: Int32)
   func subscriberSent(_ id: SubscriberID, _ bytes: UnsafeRawBufferPointer)
   func subscriberHalfClosed(_ id: SubscriberID)
   func subscriberLeft(_ id: SubscriberID)
@@ -25,6 +27,13 @@ final class SubscriberHandler: ChannelInboundHandler {
     self.listener = listener
   }
 
+  /// For a connection that the process before accepted.
+  init(owner: any SubscriberOwner, listener: Int, returning id: SubscriberID) {
+    self.owner = owner
+    self.listener = listener
+    self.id = id
+  }
+
   func channelActive(context: ChannelHandlerContext) {
     let channel = context.channel
     // Sound: the descriptor number is used only while the channel is active, which SubscriberSockets checks
@@ -32,6 +41,7 @@ final class SubscriberHandler: ChannelInboundHandler {
     let descriptor = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
       of: NIOBSDSocket.Handle.self, { $0 })
     guard let descriptor else { return context.close(promise: nil) }
+    if let id { return owner.subscriberReturned(id, channel, descriptor: descriptor) }
     id = owner.subscriberArrived(channel, descriptor: descriptor, listener: listener)
   }
 

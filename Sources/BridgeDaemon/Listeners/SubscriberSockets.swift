@@ -14,6 +14,8 @@ final class SubscriberSockets: SubscriberTransport {
     let descriptor: Int32
     /// Writes that NIO still holds.
     var parked = 0
+    /// The last bytes handed to NIO; what of them it has not written is known from their number.
+    var parkedBytes = ByteBuffer()
     var inputPaused = false
   }
 
@@ -32,7 +34,11 @@ final class SubscriberSockets: SubscriberTransport {
   /// Connections that the bridge has let go of and that still have bytes to write.
   private var draining = 0
 
-  init(wake: @escaping () -> Void) {
+  /// Who may be in the middle of a line, remembered outside this process.
+  private let midLine: MidLineMarks?
+
+  init(midLine: MidLineMarks? = nil, wake: @escaping () -> Void) {
+    self.midLine = midLine
     self.wake = wake
   }
 
@@ -63,9 +69,14 @@ final class SubscriberSockets: SubscriberTransport {
   func write(_ id: SubscriberID, _ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
     // An inactive channel's descriptor number may already belong to somebody else.
     guard let connection = connection(id), connection.channel.isActive else { return .closed }
+    // Marked before the kernel takes a byte, so that even a kill between this line and the next leaves the mark.
+    midLine?.set(id.slot, true)
     while true {
       let count = send(connection.descriptor, bytes.baseAddress, bytes.count, SubscriberSockets.sendFlags)
-      if count >= 0 { return .wrote(count) }
+      if count >= 0 {
+        if count == bytes.count { midLine?.set(id.slot, false) }
+        return .wrote(count)
+      }
       switch errno {
       case EINTR: continue
       case EAGAIN, ENOBUFS, ENOMEM: return .wrote(0)
@@ -76,13 +87,17 @@ final class SubscriberSockets: SubscriberTransport {
 
   func park(_ id: SubscriberID, _ remainder: UnsafeRawBufferPointer) {
     guard let connection = connection(id) else { return }
+    let bytes = connection.channel.allocator.buffer(bytes: remainder)
     connections[Int(id.slot)]?.parked += 1
-    let written = connection.channel.writeAndFlush(connection.channel.allocator.buffer(bytes: remainder))
+    connections[Int(id.slot)]?.parkedBytes = bytes
+    let written = connection.channel.writeAndFlush(bytes)
     written.assumeIsolated().whenSuccess { [self] in
       guard var connection = self.connection(id) else { return }
       connection.parked -= 1
+      if connection.parked == 0 { connection.parkedBytes = ByteBuffer() }
       connections[Int(id.slot)] = connection
       guard connection.parked == 0 else { return }
+      midLine?.set(id.slot, false)
       writable.append(id)
       wake()
     }
@@ -92,17 +107,30 @@ final class SubscriberSockets: SubscriberTransport {
     guard let connection = connection(id) else { return }
     _ = remove(id)
     let channel = connection.channel
-    guard connection.parked > 0 else { return channel.close(promise: nil) }
+    guard connection.parked > 0 else { return SubscriberSockets.end(connection) }
     // Everything parked lies in the channel's order before this empty write.
     draining += 1
     let deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: SubscriberSockets.drainDeadline) {
-      channel.close(promise: nil)
+      SubscriberSockets.end(connection)
     }
     channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
       deadline.cancel()
       draining -= 1
-      channel.close(promise: nil)
+      SubscriberSockets.end(connection)
     }
+  }
+
+  /// The service manager may hold a copy of the descriptor, so closing ours alone would not tell the reader.
+  private static func end(_ connection: Connection) {
+    if connection.channel.isActive { shutdown(connection.descriptor, Int32(SHUT_RDWR)) }
+    connection.channel.close(promise: nil)
+  }
+
+  /// The rest of the line that a reader is in the middle of: what NIO has not written yet.
+  func unwritten(_ id: SubscriberID) -> [UInt8] {
+    guard let connection = connection(id), connection.parked > 0 else { return [] }
+    let pending = (try? connection.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    return Array(connection.parkedBytes.readableBytesView.suffix(pending))
   }
 
   // MARK: Turns
@@ -126,6 +154,9 @@ final class SubscriberSockets: SubscriberTransport {
 
   /// Whether every connection has ended or been let go of with all its bytes written.
   var isEmpty: Bool { count == 0 && draining == 0 }
+
+  /// Whether connections that the bridge has let go of still have bytes to write.
+  var isDraining: Bool { draining > 0 }
 
   /// Closes everything that is left, whatever is still unwritten.
   func closeAll() {

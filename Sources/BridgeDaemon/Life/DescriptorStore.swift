@@ -1,0 +1,163 @@
+// What the service manager keeps for the next process: every reader's connection, the listening sockets, the marks of
+// readers in the middle of a line, and the bridge's state in a sealed memory file.
+//
+// Each connection is stored under a name of its own, so that it can be taken out again; the manager takes out by itself
+// what its peer hung up. Storing is paced, because each message wakes the manager.
+
+import BridgeCore
+import FanOut
+import Glibc
+import SystemdNotify
+
+final class DescriptorStore {
+  /// How the manager is reached; another one in tests.
+  struct Manager {
+    var store: ([Int32], String) -> NotificationOutcome
+    var notify: ([ServiceNote]) -> Void
+    var barrier: (Duration) -> Void
+
+    static var system: Manager {
+      Manager(
+        store: { ServiceManager.store($0, name: $1) }, notify: { ServiceManager.notify($0) },
+        barrier: { ServiceManager.barrier(timeout: $0) })
+    }
+  }
+
+  static let listenerName = "listener"
+  static let midLineName = "mid-line"
+  static let statePrefix = "state-"
+  /// Connections handed to the manager in one go.
+  private static let batch = 64
+  /// Descriptors that are no connections: state (two while one replaces the other), marks, listeners.
+  static let reserve = 32
+
+  let manager: Manager
+  let midLine: MidLineMarks?
+  private let connectionsMax: Int
+  private var held: Set<SubscriberID> = []
+  private var waiting: [SubscriberID: Int32] = [:]
+  private var order: [SubscriberID] = []
+  private var stateNumber: UInt64
+  private var stateNames: [String]
+
+  /// - Parameters:
+  ///   - capacity: FileDescriptorStoreMax=.
+  ///   - inherited: what the manager kept from the process before.
+  init(capacity: Int, inherited: Inheritance, manager: Manager = .system) {
+    self.manager = manager
+    connectionsMax = max(0, capacity - DescriptorStore.reserve)
+    midLine = MidLineMarks(inheriting: inherited.midLine)
+    stateNames = inherited.stateNames
+    stateNumber = (inherited.stateNames.compactMap(DescriptorStore.stateNumber).max() ?? 0) + 1
+    if let midLine, inherited.midLine == nil { _ = manager.store([midLine.descriptor], DescriptorStore.midLineName) }
+  }
+
+  // MARK: Names
+
+  static func name(of id: SubscriberID) -> String { "client-\(id.slot)-\(id.generation)" }
+
+  static func id(named name: String) -> SubscriberID? {
+    let parts = name.split(separator: "-")
+    guard parts.count == 3, parts[0] == "client", let slot = UInt32(parts[1]), let generation = UInt32(parts[2])
+    else { return nil }
+    return SubscriberID(slot: slot, generation: generation)
+  }
+
+  static func stateNumber(_ name: String) -> UInt64? {
+    name.hasPrefix(statePrefix) ? UInt64(name.dropFirst(statePrefix.count)) : nil
+  }
+
+  // MARK: Connections
+
+  /// Keeps a connection from the next batch on.
+  func add(_ id: SubscriberID, descriptor: Int32) {
+    guard held.count + waiting.count < connectionsMax else { return }
+    waiting[id] = descriptor
+    order.append(id)
+  }
+
+  /// The manager holds this connection already.
+  func note(_ id: SubscriberID) { held.insert(id) }
+
+  /// To be called while the descriptor is still open.
+  func remove(_ id: SubscriberID) {
+    if waiting.removeValue(forKey: id) == nil, held.remove(id) != nil { remove(named: DescriptorStore.name(of: id)) }
+  }
+
+  func remove(named name: String) { manager.notify([.removeStoredDescriptors(name: name)]) }
+
+  func storeBatch() { store(atMost: DescriptorStore.batch) }
+
+  private func store(atMost countMax: Int) {
+    guard !order.isEmpty else { return }
+    let batch = order.prefix(countMax)
+    for id in batch {
+      guard let descriptor = waiting.removeValue(forKey: id) else { continue }
+      if manager.store([descriptor], DescriptorStore.name(of: id)) == .sent { held.insert(id) }
+    }
+    order.removeFirst(batch.count)
+  }
+
+  // MARK: Listeners and state
+
+  /// The sockets that this process bound itself, in place of those kept before.
+  func store(listeners: [Int32]) {
+    remove(named: DescriptorStore.listenerName)
+    if !listeners.isEmpty { _ = manager.store(listeners, DescriptorStore.listenerName) }
+  }
+
+  /// Keeps this state in place of the one before. The old one goes when the new one has come: a kill in between leaves
+  /// both, and the higher number counts.
+  func store(_ state: BridgeState) -> Bool {
+    guard let descriptor = MemoryFile.sealed("kraken-bridge state", state.bytes) else { return false }
+    defer { close(descriptor) }
+    let name = DescriptorStore.statePrefix + String(stateNumber)
+    guard manager.store([descriptor], name) == .sent else { return false }
+    stateNumber += 1
+    for old in stateNames { remove(named: old) }
+    stateNames = [name]
+    return true
+  }
+
+  /// At the end of an orderly stop: everything, and proof that the manager has it.
+  func handOver(_ state: BridgeState) -> Bool {
+    store(atMost: .max)
+    let isStored = store(state)
+    manager.barrier(.seconds(5))
+    return isStored
+  }
+}
+
+/// What the manager kept from the process before, sorted.
+struct Inheritance {
+  var clients: [PassedDescriptor] = []
+  var state: BridgeState?
+  /// Names of the states kept, whether or not they could be read.
+  var stateNames: [String] = []
+  var midLine: Int32?
+  /// Everything else: listening sockets.
+  var others: [PassedDescriptor] = []
+
+  init() {}
+
+  init(_ passed: [PassedDescriptor]) {
+    var states: [(number: UInt64, descriptor: Int32)] = []
+    for each in passed {
+      if DescriptorStore.id(named: each.name) != nil {
+        clients.append(each)
+      } else if let number = DescriptorStore.stateNumber(each.name) {
+        states.append((number, each.descriptor))
+        stateNames.append(each.name)
+      } else if each.name == DescriptorStore.midLineName, midLine == nil {
+        midLine = each.descriptor
+      } else {
+        others.append(each)
+      }
+    }
+    // Only the newest counts: an older one would give numbers out again.
+    if let newest = states.max(by: { $0.number < $1.number }) {
+      state = MemoryFile.contents(newest.descriptor).flatMap { bytes in try? BridgeState(bytes) }
+    }
+    for state in states { close(state.descriptor) }
+  }
+}
