@@ -57,6 +57,7 @@ extension DaemonLoop {
   }
 
   private func reportStatus() {
+    bridge.residentBytes = ResidentMemory.bytes
     let status = bridge.statusLine(now: SystemClock.now)
     guard status != lastStatus else { return }
     lastStatus = status
