@@ -34,7 +34,6 @@ struct RequestBook {
   }
 
   var isIdle: Bool { open.isEmpty && anonymous <= 0 }
-  var oldest: Int64? { open.values.map(\.sentAt).min() }
 }
 
 extension ReaderModel {

@@ -47,8 +47,8 @@ struct SimulationPlan {
     isLossy = chance.onceIn(2)
     socketBytes = chance.pick([64...512, 256...4096, 2048...65536])
     latency = chance.pick([0...2, 1...30, 20...300])
-    budgetLimit = chance.pick([5, 12, 100])
-    budgetWindow = .seconds(chance.within(20...60))
+    budgetLimit = restarts > 3 ? 5 : chance.pick([5, 12, 100])
+    budgetWindow = .seconds(restarts > 3 ? 60 : chance.within(20...60))
     settleWithin = 240 * .second
 
     exchange.symbolCount = symbolCount

@@ -5,8 +5,9 @@
 
 struct UpstreamModel {
   struct Subscription {
-    /// When it was asked for and not answered yet.
+    /// When it was asked for and not answered yet, and by which request: answers to earlier ones may come late or twice.
     var askedAt: Int64?
+    var request: Int
     var isGranted = false
   }
 
@@ -75,7 +76,7 @@ struct UpstreamModel {
     guard let params = root["params"], let names = Self.names(params) else { return "a request without topics" }
     requests[id] = (method == "subscribe", names)
     for name in names {
-      if let fault = method == "subscribe" ? subscribed(name, now: now) : unsubscribed(name) { return fault }
+      if let fault = method == "subscribe" ? subscribed(name, by: id, now: now) : unsubscribed(name) { return fault }
     }
     return nil
   }
@@ -92,7 +93,7 @@ struct UpstreamModel {
     return names.isEmpty ? nil : names
   }
 
-  private mutating func subscribed(_ name: UpstreamName, now: Int64) -> String? {
+  private mutating func subscribed(_ name: UpstreamName, by request: Int, now: Int64) -> String? {
     if let before = subscriptions[name] {
       if before.isGranted { return "\(name) is asked for although it is granted" }
       if let askedAt = before.askedAt, now - askedAt < answerDeadline { return "\(name) is asked for twice" }
@@ -102,7 +103,7 @@ struct UpstreamModel {
     }) {
       return "\(name) is asked for beside \(other.key)"
     }
-    subscriptions[name] = Subscription(askedAt: now)
+    subscriptions[name] = Subscription(askedAt: now, request: request)
     if name.channel == .book { markets[name.symbol, default: Market()].bookDepth = name.parameter }
     if name.channel == .book { markets[name.symbol]?.book = nil }
     forget(name)
@@ -160,7 +161,7 @@ struct UpstreamModel {
     guard let id = root["req_id"]?.int, let request = requests[id] else { return }
     let symbol = root["result"]?["symbol"]?.string ?? root["symbol"]?.string
     for name in request.names where symbol == nil || symbol == name.symbol || name.symbol.isEmpty {
-      guard request.isSubscribe, subscriptions[name] != nil else { continue }
+      guard request.isSubscribe, subscriptions[name]?.request == id else { continue }
       if root["success"]?.isTrue ?? false {
         subscriptions[name]?.isGranted = true
         subscriptions[name]?.askedAt = nil

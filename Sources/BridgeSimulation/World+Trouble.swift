@@ -11,7 +11,9 @@ extension World {
     agenda.plan(.calm, at: end)
     let count = Int64(plan.faultsPerMinute) * plan.troubleEnds / (60 * .second)
     for _ in 0..<count { agenda.plan(.trouble, at: trouble.time(start + .second, end - 1)) }
-    for _ in 0..<plan.restarts { agenda.plan(.restart, at: trouble.time(start + 2 * .second, end - 1)) }
+    // Many restarts are a crash loop: they come one after the other.
+    let restartsEnd = plan.restarts > 3 ? start + 12 * .second : end
+    for _ in 0..<plan.restarts { agenda.plan(.restart, at: trouble.time(start + 2 * .second, restartsEnd - 1)) }
     for _ in 0..<plan.wallSteps { agenda.plan(.wallStep, at: trouble.time(start, end - 1)) }
   }
 
