@@ -137,7 +137,7 @@ private final class Root {
     try FileManager.default.createDirectory(atPath: self.programs, withIntermediateDirectories: true)
     for name in ["kraken-bridged", "kraken-ctl", "kraken-sim"] {
       let path = "\(self.programs)/\(name)"
-      FileManager.default.createFile(
+      _ = FileManager.default.createFile(
         atPath: path, contents: Data("#!/bin/sh\necho completion of \(name)\n".utf8), attributes: [.posixPermissions: 0o755])
     }
   }
