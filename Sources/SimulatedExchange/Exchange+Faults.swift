@@ -58,6 +58,9 @@ extension Exchange {
   // MARK: Rules
 
   private mutating func addRule(_ fault: Fault) {
+    var fault = fault
+    // A closed port sees no attempts that could be counted.
+    if fault.name == .refuseConnections { fault.count = nil }
     let hasLimit = fault.count != nil || fault.duration != nil
     let duration = hasLimit ? fault.duration : fault.defaultDuration
     rules.append(
@@ -103,11 +106,7 @@ extension Exchange {
   }
 
   private mutating func setStatus(_ status: Instrument.Status, _ fault: Fault) {
-    for index in chosenMarkets(fault) {
-      let wasDelisted = markets[index].instrument.status == .delisted
-      markets[index].instrument.status = status
-      if wasDelisted, status != .delisted { planMarket(index) }
-    }
+    for index in chosenMarkets(fault) { markets[index].instrument.status = status }
     publishInstruments(chosenMarkets(fault))
   }
 

@@ -12,8 +12,8 @@ extension Exchange {
 
   mutating func moveMarket(_ index: Int) {
     let status = markets[index].instrument.status
-    guard status != .delisted else { return }
-    if systemState == .online || systemState == .postOnly, status != .maintenance {
+    let isClosed = status == .delisted || status == .maintenance
+    if !isClosed, systemState == .online || systemState == .postOnly {
       let before = MarketView(of: markets[index], for: audiences[index])
       markets[index].step(now: now, matching: systemState == .online && status == .online)
       publishChanges(of: index, since: before)

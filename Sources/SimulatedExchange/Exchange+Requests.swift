@@ -29,6 +29,9 @@ extension Exchange {
       counters.requestsRefused += 1
       return reply([answer.rateRefusal(form: limit?.text)], to: id)
     }
+    if let fault = takeRule(.refuseRequest, connection: id) {
+      return reply([answer.failure(fault.text ?? "EService:Unavailable")], to: id)
+    }
     if let unknown = members.first(where: { !["method", "params", "req_id"].contains($0.key) }) {
       return reply([answer.failure("Unsupported field: '\(unknown.key)'")], to: id)
     }
@@ -75,7 +78,7 @@ extension Exchange {
     if delay == 0 {
       send(text, to: id)
     } else {
-      events.plan(.output(id, .text(text)), at: now + delay)
+      events.plan(.text(id, text), at: now + delay)
     }
   }
 

@@ -46,7 +46,7 @@ public struct Exchange: Sendable {
     case idleCheck(ConnectionID)
     /// A subscription comes alive; the number tells it apart from an earlier one of the same topic.
     case goLive(ConnectionID, Topic, number: Int, wantsSnapshot: Bool)
-    case output(ConnectionID, Output)
+    case text(ConnectionID, Text)
     case fault(Fault, every: Int64?, era: Int)
     case faultOver
     case endStall(ConnectionID, resumes: Bool, era: Int)
@@ -126,7 +126,7 @@ public struct Exchange: Sendable {
     case .idleCheck(let id): checkIdle(id)
     case .goLive(let id, let topic, let number, let wantsSnapshot):
       goLive(id, topic, number: number, wantsSnapshot: wantsSnapshot)
-    case .output(let id, let output): emit(output, to: id)
+    case .text(let id, let text): send(text, to: id)
     case .fault(let fault, let every, let era):
       guard era == faultEra else { return }
       strike(fault)

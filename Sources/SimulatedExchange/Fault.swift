@@ -22,6 +22,7 @@ public struct Fault: Sendable, Equatable {
     case dataBeforeAck = "data-before-ack"
     case rateLimit = "rate-limit"
     case lostRequest = "lost-request"
+    case refuseRequest = "refuse-request"
     // Data.
     case silence
     case heartbeatStop = "heartbeat-stop"

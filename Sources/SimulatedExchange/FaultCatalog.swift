@@ -46,6 +46,8 @@ extension Fault {
     case .dataBeforeAck: ("the snapshot precedes the answer", data)
     case .rateLimit:
       ("requests are refused: Exceeded msg rate (form=standard, bare or v1)", frames + [.form])
+    case .refuseRequest:
+      ("requests are answered with an error (text, default EService:Unavailable)", frames + [.text])
     case .lostRequest: ("a request is lost: no answer, no effect", frames)
     case .silence: ("no data of a topic although heartbeats go on (default 10 s)", data)
     case .heartbeatStop: ("no heartbeats (default 10 s)", frames)

@@ -1,5 +1,6 @@
 // Faults as text. `NAME key=value …`, or with `:` and `,` for shells: `NAME:key=value,key=value`. `@5` or `at=5` says
-// when (seconds after the start; 250ms and 2m work as well), `every=30` repeats it.
+// when (seconds after the start; 250ms and 2m work as well), `every=30` repeats it. A value with blanks goes between
+// double quotes.
 
 public struct ScheduledFault: Sendable, Equatable {
   public var fault: Fault
@@ -24,7 +25,7 @@ extension ScheduledFault {
   public init(parsing text: String) throws(ScenarioError) {
     var at: Int64?
     var words: [Substring] = []
-    for word in text.split(whereSeparator: { $0 == " " || $0 == "\t" }) {
+    for word in Self.words(of: text) {
       if word.hasPrefix("@") { at = try nanoseconds(word.dropFirst()) } else { words.append(word) }
     }
     guard var head = words.first else { throw ScenarioError("a fault has no name") }
@@ -46,6 +47,16 @@ extension ScheduledFault {
     }
     try self.init(name: String(head), pairs: pairs)
     if let at { self.at = at }
+  }
+
+  /// Separated by blanks, except between double quotes, which are dropped: `text="Market data unavailable"`.
+  private static func words(of text: String) -> [Substring] {
+    var isQuoted = false
+    let words = text.split { character in
+      if character == "\"" { isQuoted.toggle() }
+      return !isQuoted && (character == " " || character == "\t")
+    }
+    return words.map { $0.contains("\"") ? Substring($0.filter { $0 != "\"" }) : $0 }
   }
 
   init(name: String, pairs: [(key: String, value: String)]) throws(ScenarioError) {

@@ -34,14 +34,15 @@ struct Answer {
     return text
   }
 
-  func failure(_ error: String, symbol: String? = nil, hasStatus: Bool = false) -> Text {
+  func failure(_ error: String, symbol: String? = nil) -> Text {
     var text = Text()
     text.add("{\"error\":")
     text.add(quoted: error)
     text.add(",\"method\":")
     text.add(quoted: method)
     addRequestID(to: &text)
-    if hasStatus { text.add(",\"status\":\"error\"") }
+    // What has to do with sessions and tokens says so twice.
+    if error.hasPrefix("ESession:") || error.hasPrefix("EAPI:") { text.add(",\"status\":\"error\"") }
     text.add(",\"success\":false")
     if let symbol {
       text.add(",\"symbol\":")

@@ -85,4 +85,25 @@ struct AnswerFaultTests {
     for _ in 0..<3 { client.subscribe("trade", "BTC/USD") }
     #expect(client.takeAnswers().map(\.error) == ["Exceeded msg rate", "Exceeded msg rate", nil])
   }
+
+  @Test func refusedRequest() {
+    var client = Client(rate: 0)
+    client.inject(Fault(.refuseRequest, count: 1, text: "EGeneral:Too many requests"))
+    _ = client.takeOutputs()
+    client.subscribe("book", "BTC/USD")
+    client.subscribe("book", "BTC/USD")
+    let answers = client.takeAnswers()
+    #expect(answers.map(\.error) == ["EGeneral:Too many requests", nil])
+    #expect(answers.last?.succeeded == true)
+  }
+
+  /// Faults of frames reach answers that are late, too.
+  @Test func lateAnswerInFragments() {
+    var client = Client(rate: 0) { $0.acknowledgementLatency = second }
+    client.inject(Fault(.fragmentedFrames, count: 1))
+    _ = client.takeOutputs()
+    client.send(#"{"method":"ping"}"#)
+    client.run(seconds: 2)
+    guard case .fragments? = client.takeOutputs().first else { return #expect(Bool(false), "not in fragments") }
+  }
 }

@@ -18,6 +18,7 @@ struct ScenarioTests {
       ScheduledFault(Fault(.silence, symbol: "ETH/USD", channel: .book, duration: 20 * second))
     ),
     ("close code=1013 text=bye", ScheduledFault(Fault(.close, code: 1013, text: "bye"))),
+    (#"close text="Market data unavailable" code=1013"#, ScheduledFault(Fault(.close, code: 1013, text: "Market data unavailable"))),
     ("maintenance duration=10 close=true", ScheduledFault(Fault(.maintenance, duration: 10 * second, flag: true))),
     ("  stall\tresume=false  ", ScheduledFault(Fault(.stall, flag: false))),
     ("system state=cancel_only", ScheduledFault(Fault(.system, text: "cancel_only"))),

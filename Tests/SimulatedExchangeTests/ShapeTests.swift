@@ -83,5 +83,7 @@ struct ShapeTests {
     #expect(keys(client.takeAnswers().first) == keys(errors[0]))
     client.send(#"{"method":"subscribe","params":{"channel":"book","symbol":["BTC/USD"]},"req_id":2}"#)
     #expect(keys(client.takeAnswers().first) == keys(errors[1]))
+    client.send(#"{"method":"subscribe","params":{"channel":"executions","token":"old"},"req_id":42}"#)
+    #expect(keys(client.takeAnswers().first) == keys(errors[2]))
   }
 }
