@@ -126,8 +126,6 @@ extension Bridge {
         if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
         feed = admitSeries(item, message, interval: interval, now: now)
         current = (symbol, interval)
-        if message.isSnapshot { (feed as? TradeFeed)?.reset() }
-        if message.isSnapshot { (feed as? CandleFeed)?.reset() }
       }
       guard let feed else { continue }
       feed.receivedWall = now.wall
@@ -146,9 +144,17 @@ extension Bridge {
   }
 
   private func admitSeries(_ item: JSONValue, _ message: KrakenData, interval: Int64?, now: Moment) -> Feed? {
-    guard case .accept(let id, _)? = admit(item, message, interval: interval.flatMap { Int(exactly: $0) }, now: now)
+    guard
+      case .accept(let id, let becameLive)? = admit(
+        item, message, interval: interval.flatMap { Int(exactly: $0) }, now: now)
     else { return nil }
-    return catalog.feed(of: id)
+    let feed = catalog.feed(of: id)
+    // Without a snapshot a new subscription starts from nothing: what was known before has a hole after it.
+    if message.isSnapshot || becameLive {
+      (feed as? TradeFeed)?.reset()
+      (feed as? CandleFeed)?.reset()
+    }
+    return feed
   }
 
   private func publishSnapshots(_ feed: Feed, now: Moment) {
