@@ -40,6 +40,7 @@ let package = Package(
     .package(
       url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: []),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
   ],
   targets: [
     // Values and machines: no I/O, no clock, no chance, no tasks.
@@ -61,11 +62,17 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Yams", package: "Yams"),
+        .product(name: "Crypto", package: "swift-crypto"),
       ] + nio),
 
     // An exchange to test against, sharing nothing with the above.
     pure("SimulatedExchange"),
-    pure("KrakenSimulator", ["SimulatedExchange", .product(name: "Logging", package: "swift-log")] + nio),
+    pure(
+      "KrakenSimulator",
+      [
+        "SimulatedExchange", .product(name: "Logging", package: "swift-log"),
+        .product(name: "Crypto", package: "swift-crypto"),
+      ] + nio),
 
     // The whole bridge in a simulated world, driven by one seed.
     pure(
