@@ -5,9 +5,11 @@ import Synchronization
 
 /// Collects the answers to one request for one waiting task.
 final class AwaitedAnswers: Sendable {
+  private typealias Outcome = Result<[Answer], any Error>
+
   private struct State {
     var answers: [Answer] = []
-    var outcome: Result<[Answer], any Error>?
+    var outcome: Outcome?
     var waiter: CheckedContinuation<[Answer], any Error>?
   }
 
@@ -19,42 +21,45 @@ final class AwaitedAnswers: Sendable {
     self.expected = expected
   }
 
-  /// Takes an answer; true when no more are expected.
-  func accept(_ answer: Answer) -> Bool {
-    state.withLock { state in
+  /// Takes an answer.
+  func accept(_ answer: Answer) {
+    settle { state in
       state.answers.append(answer)
       let refusedAsAWhole = !answer.success && answer.symbol == nil
-      guard refusedAsAWhole || state.answers.count == expected else { return false }
-      settle(.success(state.answers), &state)
-      return true
+      return refusedAsAWhole || state.answers.count == expected ? .success(state.answers) : nil
     }
   }
 
   /// No more answers will come: those that came are all.
   func complete() {
-    state.withLock { settle(.success($0.answers), &$0) }
+    settle { .success($0.answers) }
   }
 
   func fail(_ error: any Error) {
-    state.withLock { settle(.failure(error), &$0) }
+    settle { _ in .failure(error) }
   }
 
   func value() async throws -> [Answer] {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        state.withLock { state in
-          if let outcome = state.outcome { continuation.resume(with: outcome) } else { state.waiter = continuation }
+        let outcome = state.withLock { state in
+          if state.outcome == nil { state.waiter = continuation }
+          return state.outcome
         }
+        if let outcome { continuation.resume(with: outcome) }
       }
     } onCancel: {
       fail(CancellationError())
     }
   }
 
-  private func settle(_ outcome: Result<[Answer], any Error>, _ state: inout State) {
-    guard state.outcome == nil else { return }
-    state.outcome = outcome
-    state.waiter?.resume(with: outcome)
-    state.waiter = nil
+  /// The first outcome holds. The waiter is resumed outside the lock, as in `Inbox`.
+  private func settle(_ decide: (inout State) -> Outcome?) {
+    let resume: (() -> Void)? = state.withLock { state in
+      guard state.outcome == nil, let outcome = decide(&state) else { return nil }
+      state.outcome = outcome
+      return state.waiter.take().map { waiter in { waiter.resume(with: outcome) } }
+    }
+    resume?()
   }
 }

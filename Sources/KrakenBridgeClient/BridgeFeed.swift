@@ -99,12 +99,17 @@ public struct BridgeFeed: AsyncSequence, Sendable {
       do {
         let connection = try await BridgeConnection.connect(to: feed.address)
         let after = resume.lastSeen
-        for subscription in feed.subscriptions {
+        var requests = feed.subscriptions.map { subscription in
           var subscription = subscription
           subscription.since = after ?? subscription.since
-          try await connection.send(line: subscription.request.line(id: connection.nextRequestID()))
+          return subscription.request.line(id: connection.nextRequestID())
         }
-        try await connection.send(line: resume.begin(after: connection.hello, id: connection.nextRequestID()))
+        requests.append(resume.begin(after: connection.hello, id: connection.nextRequestID()))
+        do {
+          for request in requests { try await connection.send(line: request) }
+        } catch let error as BridgeError where error.code == .connectionLost {
+          // The bridge has closed already. What it said before, its reason perhaps, is still to be read, and then the loss.
+        }
         self.connection = connection
         hasConnected = true
         return .connected(connection.hello, resumedAfter: after)

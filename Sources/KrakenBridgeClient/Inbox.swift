@@ -10,11 +10,13 @@ final class Inbox: Sendable {
   /// Received and not yet taken: enough to keep a busy reader busy, small beside any program.
   static let bytesMax = 1 << 20
 
+  private typealias Consumer = CheckedContinuation<BridgeMessage?, any Error>
+
   private struct State {
     var messages: [BridgeMessage] = []
     var taken = 0
     var bytes = 0
-    var consumer: CheckedContinuation<BridgeMessage?, any Error>?
+    var consumer: Consumer?
     var ending: Result<Void, BridgeError>?
     var producerWaits = false
     var awaited: [UInt64: AwaitedAnswers] = [:]
@@ -23,44 +25,54 @@ final class Inbox: Sendable {
   private let state = Mutex(State())
   private let room = DispatchSemaphore(value: 0)
 
+  // A continuation is never resumed under the lock: that takes locks of the waiting task, which a cancelled task
+  // holds while its handler waits for ours.
+
   // MARK: The producing side
+
+  private enum Delivery {
+    case unwanted, kept, full
+    case handed(to: Consumer)
+    case answered(AwaitedAnswers, Answer)
+  }
 
   /// Adds a message, then waits while the inbox is over its limit. Returns false once nobody wants more.
   ///
   /// While an answer is awaited the limit does not hold, or a consumer that asks before it reads on would wait forever.
   func deliver(_ message: BridgeMessage) -> Bool {
-    let mustWait: Bool? = state.withLock { state in
-      guard state.ending == nil else { return nil }
+    let delivery: Delivery = state.withLock { state in
+      guard state.ending == nil else { return .unwanted }
       if case .answer(let answer) = message, let id = answer.requestID, let awaited = state.awaited[id] {
-        if awaited.accept(answer) { state.awaited[id] = nil }
-        return false
+        return .answered(awaited, answer)
       }
-      if let consumer = state.consumer {
-        state.consumer = nil
-        consumer.resume(returning: message)
-        return false
-      }
+      if let consumer = state.consumer.take() { return .handed(to: consumer) }
       state.messages.append(message)
       state.bytes += message.line.bytes.count
       state.producerWaits = state.bytes > Self.bytesMax && state.awaited.isEmpty
-      return state.producerWaits
+      return state.producerWaits ? .full : .kept
     }
-    if mustWait == true { room.wait() }
-    return mustWait != nil
+    switch delivery {
+    case .unwanted: return false
+    case .kept: break
+    case .full: room.wait()
+    case .handed(let consumer): consumer.resume(returning: message)
+    case .answered(let awaited, let answer): awaited.accept(answer)
+    }
+    return true
   }
 
   /// No more messages: those already here can still be taken, then the end is reported.
   func finish(_ ending: Result<Void, BridgeError>) {
-    state.withLock { state in
-      guard state.ending == nil else { return }
+    let (consumer, awaited): (Consumer?, [AwaitedAnswers]) = state.withLock { state in
+      guard state.ending == nil else { return (nil, []) }
       state.ending = ending
-      let error = ending.failure ?? BridgeError(.connectionLost, "the connection ended before the answer")
-      for awaited in state.awaited.values { awaited.fail(error) }
-      state.awaited = [:]
-      state.consumer?.resume(with: ending.map { nil }.mapError { $0 })
-      state.consumer = nil
       letProducerGoOn(&state)
+      defer { state.awaited = [:] }
+      return (state.consumer.take(), Array(state.awaited.values))
     }
+    let error = ending.failure ?? BridgeError(.connectionLost, "the connection ended before the answer")
+    for awaited in awaited { awaited.fail(error) }
+    consumer?.resume(with: ending.map { nil }.mapError { $0 })
   }
 
   // MARK: The consuming side
@@ -69,24 +81,19 @@ final class Inbox: Sendable {
   func next() async throws -> BridgeMessage? {
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { continuation in
-        state.withLock { state in
-          if Task.isCancelled {
-            continuation.resume(throwing: CancellationError())
-          } else if state.taken < state.messages.count {
-            continuation.resume(returning: take(&state))
-          } else if let ending = state.ending {
-            continuation.resume(with: ending.map { nil }.mapError { $0 })
-          } else {
-            precondition(state.consumer == nil, "one consumer at a time")
-            state.consumer = continuation
-          }
+        let outcome: Result<BridgeMessage?, any Error>? = state.withLock { state in
+          if Task.isCancelled { return .failure(CancellationError()) }
+          if state.taken < state.messages.count { return .success(take(&state)) }
+          if let ending = state.ending { return ending.map { nil }.mapError { $0 } }
+          precondition(state.consumer == nil, "one consumer at a time")
+          state.consumer = continuation
+          return nil
         }
+        if let outcome { continuation.resume(with: outcome) }
       }
     } onCancel: {
-      state.withLock { state in
-        state.consumer?.resume(throwing: CancellationError())
-        state.consumer = nil
-      }
+      let consumer = state.withLock { $0.consumer.take() }
+      consumer?.resume(throwing: CancellationError())
     }
   }
 

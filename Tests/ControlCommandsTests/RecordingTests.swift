@@ -189,6 +189,23 @@ private let hasZstd = access("/usr/bin/zstd", X_OK) == 0 || access("/bin/zstd", 
     #expect(await ControlCommandsTests.run("replay", "\(directory.path)/bad.jsonl").status == 65)
   }
 
+  /// The whole way: a recording served on a socket, read by `subscribe`.
+  @Test func servingIsTheRecordingToo() async throws {
+    let lines = (1...200).map { trade(UInt64($0)) }
+    try directory.write("r.jsonl", lines.map { $0 + "\n" }.joined())
+    let socket = "\(directory.path)/replay.sock"
+    async let serving = run("replay", "\(directory.path)/r.jsonl", "--socket", socket, "--as-fast-as-possible", "--once")
+    // The reader waits for the server as any patient program would.
+    var received: [String] = []
+    for try await element in BridgeFeed(BridgeAddress(path: socket), [Subscription("trade", ["BTC/USD"])], waitsForDaemon: true) {
+      if case .message(.event(let event)) = element { received.append(event.line.description) }
+      if case .message(.goodbye) = element { break }
+    }
+    #expect(received == lines)
+    #expect(await serving.status == 0)
+    #expect(!directory.names.contains("replay.sock"))
+  }
+
   private func session(_ lines: [String]) -> (ReplaySession, [BridgeMessage]) {
     let messages = lines.compactMap { BridgeMessage(line: Array($0.utf8)) }
     var index = RecordingIndex()

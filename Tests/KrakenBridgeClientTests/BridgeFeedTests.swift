@@ -142,6 +142,22 @@ import Testing
     guard case .message(.goodbye)? = last else { return #expect(Bool(false), "\(String(describing: last))") }
   }
 
+  /// A bridge that says everything and closes before the feed has asked: the failed request loses no line.
+  @Test func whatWasSaidBeforeTheEndIsRead() async throws {
+    let bridge = ScriptedBridge { peer in
+      peer.stopListening()
+      peer.greet()
+      for seq in 1...3 { peer.send(event(UInt64(seq))) }
+      peer.send(#"{"channel":"bridge","type":"goodbye","data":{"reason":"shutdown"}}"#)
+    }
+    defer { bridge.stop() }
+    var elements: [FeedElement] = []
+    for try await element in BridgeFeed(BridgeAddress(path: bridge.path), [Subscription("ticker", ["BTC/USD"])], reconnects: false) {
+      elements.append(element)
+    }
+    #expect(seqs(elements) == [1, 2, 3])
+  }
+
   @Test func aBadAddressIsNotTriedAgain() async throws {
     let feed = BridgeFeed(BridgeAddress(path: String(repeating: "x", count: 300)), [], waitsForDaemon: true)
     let error = await failure { for try await _ in feed {} }

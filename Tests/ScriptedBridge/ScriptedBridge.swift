@@ -98,6 +98,11 @@ public final class Peer {
     return true
   }
 
+  /// From now on whatever the other side writes fails at its end, as if this side had closed; lines can still be sent.
+  public func stopListening() {
+    shutdown(descriptor, Int32(SHUT_RD))
+  }
+
   /// The next line from the other side, without its LF; `nil` at the end.
   public func receive() -> String? {
     while true {

@@ -126,9 +126,10 @@ final class ReplayReader: Sendable {
     return true
   }
 
+  /// The last line. Only our side ends: a request that is still on its way must not fail.
   func sayGoodbye() {
     session.withLock { _ in _ = write(Array(#"{"channel":"bridge","type":"goodbye","data":{"reason":"shutdown"}}"#.utf8)) }
-    shutdown(connection, Int32(SHUT_RDWR))
+    shutdown(connection, Int32(SHUT_WR))
   }
 
   /// Writes a line; false once the reader is gone.
