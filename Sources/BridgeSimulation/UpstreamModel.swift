@@ -34,6 +34,8 @@ struct UpstreamModel {
   private(set) var isOpen = false
   /// Book messages that do not verify, by symbol: more books than that cannot have failed.
   private(set) var bookFaults: [String: Int] = [:]
+  /// When the last message about a symbol's book came.
+  private(set) var bookHeardAt: [String: Int64] = [:]
   /// Symbols whose data changed since `takeTouched`; `*` for everything.
   private var touched: Set<String> = []
   private var requests: [Int: (isSubscribe: Bool, names: [UpstreamName])] = [:]
@@ -138,14 +140,14 @@ struct UpstreamModel {
 
   // MARK: What Kraken says
 
-  mutating func received(_ bytes: [UInt8]) {
+  mutating func received(_ bytes: [UInt8], now: Int64) {
     guard let text = WireText(bytes) else { return }
     let root = text.root
     if root["method"] != nil { return answered(root) }
     guard let data = root["data"] else { return }
     let isSnapshot = root["type"]?.isEqual(to: "snapshot") ?? false
     switch root["channel"]?.string {
-    case "book": data.forEachElement { bookItem($0, isSnapshot: isSnapshot) }
+    case "book": data.forEachElement { bookItem($0, isSnapshot: isSnapshot, now: now) }
     case "ticker": data.forEachElement { tickerItem($0) }
     case "trade": seriesItems(.trade, data, isSnapshot: isSnapshot)
     case "ohlc": seriesItems(.ohlc, data, isSnapshot: isSnapshot)
@@ -174,9 +176,10 @@ struct UpstreamModel {
     }
   }
 
-  private mutating func bookItem(_ item: WireValue, isSnapshot: Bool) {
+  private mutating func bookItem(_ item: WireValue, isSnapshot: Bool, now: Int64) {
     guard let symbol = item["symbol"]?.string, let depth = markets[symbol]?.bookDepth else { return }
     touched.insert(symbol)
+    bookHeardAt[symbol] = now
     if isSnapshot { markets[symbol]?.book = Book(replay: ReplayedBook(depth: depth)) }
     guard var book = markets[symbol]?.book else { return }
     markets[symbol]?.book = nil

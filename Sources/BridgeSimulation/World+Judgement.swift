@@ -96,9 +96,18 @@ extension World {
     for reader in readers {
       if let why = whyUnsettled(reader) { return "\(reader.model.name): \(why)" }
     }
+    if hasLostMessages, let symbol = unverifiedBook { return "no message has shown yet whether book \(symbol) misses one" }
     let asked = exchange.subscriptions(of: connection)
     let wanted = wantedUpstream
     return asked == wanted ? nil : "subscribed are \(asked), wanted \(wanted)"
+  }
+
+  /// A live book of which nothing was heard since the last message that may have been lost: a loss shows in the
+  /// checksum of the next message.
+  private var unverifiedBook: String? {
+    archive.topics.first {
+      $0.isLive && $0.name.channel == .book && (upstream.bookHeardAt[$0.name.symbol] ?? 0) <= lossesEnd
+    }?.name.symbol
   }
 
   private func whyUnsettled(_ reader: Reader) -> String? {
@@ -143,8 +152,8 @@ extension World {
   /// The market stands still, everything is delivered, and what readers have is compared with the exchange itself.
   func judgeTheEnd() throws(Violation) {
     isFrozen = true
-    // Less than the silence that the bridge would take for a dead connection.
-    let end = now + 4 * .second
+    // With the heartbeat that did not come any more, less than the silence of a dead connection.
+    let end = now + 3 * .second
     agenda.plan(.look, at: end)
     while now < end { try step() }
     if let why = whyUnsettled() { throw Violation("what is read in the end is everything", why) }

@@ -80,6 +80,7 @@ extension World {
     isCalm = true
     calmSince = now
     exchange.clearFaults()
+    lossesEnd = max(now, link.lastArrival)
     for instrument in exchange.instruments where instrument.status != .online {
       exchange.inject(Fault(.pairStatus, symbol: instrument.symbol, text: "online"))
     }

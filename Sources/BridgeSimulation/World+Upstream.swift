@@ -132,7 +132,7 @@ extension World {
     switch link.inbound.removeFirst() {
     case .text(let bytes):
       trace("upstream says \(String(decoding: bytes.prefix(300), as: UTF8.self))")
-      upstream.received(bytes)
+      upstream.received(bytes, now: now)
       bytes.withUnsafeBytes { bridge.upstreamReceived(.public, text: $0, now: moment) }
     case .binary: bridge.upstreamReceivedBinary(.public, now: moment)
     case .closed(let code, let reason):

@@ -65,6 +65,8 @@ final class World {
   var attempts: [Int64] = []
   var hasSteppedBack = false
   var hasLostMessages = false
+  /// What Kraken says from then on arrives in full.
+  var lossesEnd: Int64 = .max
   /// The market stands still.
   var isFrozen = false
   var turnsAtOnce = 0

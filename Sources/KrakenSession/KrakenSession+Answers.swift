@@ -60,8 +60,10 @@ extension KrakenSession {
     guard let reqID = answer.reqID else { return topicsWithoutRequest(answer, verdict) }
     guard let request = requests[reqID] else { return (.subscribe, []) }
     let current = request.topics.filter { ledger.isOccupied($0) && ledger[$0].episode <= reqID }
-    if let symbol = answer.symbol, let named = current.first(where: { ledger[$0].topic.symbol == symbol }) {
-      return (request.kind, [named])
+    if let symbol = answer.symbol {
+      if let named = current.first(where: { ledger[$0].topic.symbol == symbol }) { return (request.kind, [named]) }
+      // Said twice, or of a topic that is gone: nobody else in the request is meant.
+      if request.topics.count > 1 { return (request.kind, []) }
     }
     return (request.kind, current.filter { ledger[$0].request == reqID && ledger[$0].answerDue != nil })
   }

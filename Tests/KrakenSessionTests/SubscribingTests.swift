@@ -211,6 +211,17 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
     #expect(talk.say(Kraken.refused(again[0], "ETH/USD", error)).logs.isEmpty)
   }
 
+  /// Found by simulation: the second of two equal refusals was taken for the answer to whoever still waited.
+  @Test func aRefusalSaidTwiceIsNotTheOthersAnswer() {
+    let ids = [btc, eth].map { talk.want($0) }
+    let request = talk.connect().subscribes[0]
+    let refusal = Kraken.refused(request, "ETH/USD", "Currency pair not supported ETH/USD")
+    #expect(talk.say(refusal).refused == [ids[1]])
+    #expect(talk.say(refusal).isEmpty)
+    #expect(talk.state(ids[0]) == .asked)
+    #expect(talk.say(Kraken.granted(request, "BTC/USD")) == [.confirmed(ids[0])])
+  }
+
   @Test func aRefusedSymbolIsTriedAtOnceWhenItBecomesKnown() {
     _ = talk.want(btc)
     let id = talk.want(.trade("ETH/USD"))
