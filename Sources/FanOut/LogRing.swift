@@ -62,10 +62,11 @@ struct LogRing: ~Copyable {
         seq > oldest && entry(seq - 1).end == entry(seq).position
     }
 
-    /// Bytes of ring from the beginning of a line to the end of the newest; 0 for `next`.
+    /// Bytes of ring from the beginning of a line to the end of the newest; 0 for `next`, and in an empty ring.
     func bytes(since seq: UInt64) -> Int {
-        guard seq < next else { return 0 }
-        let start = entry(max(seq, oldest)).position
+        let first = max(seq, oldest)
+        guard first < next else { return 0 }
+        let start = entry(first).position
         let laps = Int(head >> 32) - Int(start >> 32)
         return laps * capacity + Int(head & 0xffff_ffff) - Int(start & 0xffff_ffff)
     }

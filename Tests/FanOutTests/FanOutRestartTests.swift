@@ -67,6 +67,8 @@ import Testing
         stage.flushAll()
         let before = [named, idle, wide].map { lines(stage, $0).count }
         stage.restart(limits: [:], lineBytesMax: nil)
+        // The log is empty, whatever numbers the readers have.
+        #expect([named, idle, wide].map { stage.fanOut.status(of: $0)?.lagBytes } == [0, 0, 0])
         stage.flushAll()
         let after = zip([named, idle, wide], before).map { Array(lines(stage, $0).dropFirst($1)) }
         // What it had for certain ends with line 1; numbers go on at 1001.

@@ -266,10 +266,14 @@ def sockets_can_outlive_the_service():
 
 
 def a_long_stop_asks_for_time():
+    # Without a descriptor store readers are sent away, and one that does not read delays that.
+    drop_in("store", "[Service]\nFileDescriptorStoreMax=0\nEnvironment=FDSTORE=0\n")
+    systemctl("restart", SERVICE)
     reader = Reader()
     reader.first(type="hello")
+    slow = Reader()
     # Answers that nobody takes: the goodbye cannot be delivered, and the service waits for a while.
-    reader.send("help\n" * 2000)
+    slow.send("help\n" * 2000)
     wait(lambda: Reader().ask("ping"))
     systemctl("log-level", "debug")
     done = systemctl("stop", SERVICE)
@@ -277,7 +281,11 @@ def a_long_stop_asks_for_time():
     systemctl("log-level", "info")
     check("a long stop asks for more time, and succeeds", done.returncode == 0 and show("Result") == "success"
           and "EXTEND_TIMEOUT_USEC" in run("journalctl", "--boot", "_PID=1").stdout, done.stderr, show("Result"))
+    goodbye = reader.first(channel="bridge", type="goodbye")
+    check("without a descriptor store readers are told goodbye", goodbye and goodbye["data"]["reason"] == "shutdown", goodbye)
     reader.close()
+    slow.close()
+    drop_in("store", None)
     systemctl("start", SERVICE)
 
 
