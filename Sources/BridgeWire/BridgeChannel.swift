@@ -60,10 +60,12 @@ public struct TopicKey: Hashable, Sendable {
   public var interval: Int?
   /// Only ever `bbo`: `trades` is the default and stays unsaid, as it does on Kraken's lines.
   public var eventTrigger: String?
+  /// `executions` only, and always there.
+  public var executions: ExecutionOptions?
 
   public init(
     _ channel: BridgeChannel, _ name: String = "", isAsset: Bool = false, depth: Int? = nil, interval: Int? = nil,
-    eventTrigger: String? = nil
+    eventTrigger: String? = nil, executions: ExecutionOptions? = nil
   ) {
     self.channel = channel
     self.name = name
@@ -71,5 +73,6 @@ public struct TopicKey: Hashable, Sendable {
     self.depth = depth ?? channel.depths.first
     self.interval = interval ?? channel.intervals.first
     self.eventTrigger = eventTrigger == channel.eventTriggers.first ? nil : eventTrigger
+    self.executions = channel == .executions ? executions ?? ExecutionOptions() : nil
   }
 }

@@ -33,6 +33,10 @@ extension JSONBytes {
     optional("depth", topic.depth)
     optional("interval", topic.interval)
     optional("event_trigger", quoted: topic.eventTrigger)
+    for (name, value) in topic.executions?.parameters ?? [] {
+      key(name)
+      append(bytesOf: value)
+    }
   }
 
   /// `{"channel":…,"symbol":…}`, as topics are named inside `stale`.
@@ -51,14 +55,16 @@ extension JSONBytes {
 }
 
 public enum Line {
-  /// The start of every event line of a topic, up to and including `"seq":`. Fixed per topic, so it is made once.
-  public static func prefix(_ topic: TopicKey, type: StaticString) -> [UInt8] {
+  /// The start of every event line of a topic, up to and including `"seq":`. Fixed per topic, so it is made once; in the
+  /// channels of an account it depends on the symbol too, which is not of the topic's own.
+  public static func prefix(_ topic: TopicKey, type: StaticString, symbol: String? = nil) -> [UInt8] {
     var line = JSONBytes(reserving: 96)
     line.append("{\"channel\":\"")
     line.append(bytesOf: topic.channel.rawValue)
     line.append("\",\"type\":\"")
     line.append(type)
     line.append("\"")
+    line.optional("symbol", quoted: symbol)
     line.appendTopicParameters(topic)
     line.key("seq")
     return line.bytes

@@ -10,10 +10,12 @@ public struct TopicParameters: Equatable, Sendable {
   public var depth: Int?
   public var interval: Int?
   public var eventTrigger: String?
+  /// `executions` only.
+  public var executions: ExecutionOptions?
 
   public init(
     channel: BridgeChannel, symbols: [String] = [], assets: [String] = [], depth: Int? = nil, interval: Int? = nil,
-    eventTrigger: String? = nil
+    eventTrigger: String? = nil, executions: ExecutionOptions? = nil
   ) {
     self.channel = channel
     self.symbols = symbols
@@ -21,6 +23,7 @@ public struct TopicParameters: Equatable, Sendable {
     self.depth = depth
     self.interval = interval
     self.eventTrigger = eventTrigger
+    self.executions = executions
   }
 
   /// Whether the request is for every topic of the channel: `"*"`, or a channel of many topics without a name.
@@ -31,7 +34,7 @@ public struct TopicParameters: Equatable, Sendable {
   /// The topics it names, in order, each once. Empty for `isEverySymbol`.
   public var keys: [TopicKey] {
     guard !isEverySymbol else { return [] }
-    guard channel.needsSymbol || channel == .instrument else { return [TopicKey(channel)] }
+    guard channel.needsSymbol || channel == .instrument else { return [TopicKey(channel, executions: executions)] }
     var seen: Set<TopicKey> = []
     let named = symbols.map { key($0) } + assets.map { TopicKey(channel, $0, isAsset: true) }
     return named.filter { seen.insert($0).inserted }

@@ -92,6 +92,7 @@ struct ParameterReading {
   var depth: Int?
   var interval: Int?
   var eventTrigger: String?
+  var executions: ExecutionOptions?
   var options = SubscribeOptions()
 
   mutating func take(_ key: String, _ value: JSONValue, method: String) throws(RequestFault) {
@@ -116,14 +117,23 @@ struct ParameterReading {
       try setOnSlow(value.string ?? "")
     case "snapshot" where method == "unsubscribe": break  // clients repeat all of their parameters
     case "token": break  // clients written for Kraken send one; the bridge has its own
-    default: throw unsupported(key)
+    default: try takeExecutionOption(key, flag: value.bool, text: value.string)
     }
+  }
+
+  mutating func takeExecutionOption(_ key: String, flag: Bool?, text: String?) throws(RequestFault) {
+    var options = executions ?? ExecutionOptions()
+    guard let isValid = options.take(key, flag: flag, text: text) else { throw unsupported(key) }
+    guard isValid else { throw bad(key == "form" ? "form must be \"raw\" or \"merged\"" : "\(key) must be true or false") }
+    executions = options
   }
 
   func unsupported(_ key: String) -> RequestFault {
     bad(
-      "Unsupported field: '\(key)'; known: channel, symbol, asset, depth, interval, event_trigger, snapshot, since, on_slow"
-    )
+      """
+      Unsupported field: '\(key)'; known: channel, symbol, asset, depth, interval, event_trigger, snapshot, since, \
+      on_slow; for executions also snap_orders, snap_trades, order_status, ratecounter, form
+      """)
   }
 
   mutating func setChannel(_ name: String) throws(RequestFault) {
@@ -153,11 +163,15 @@ struct ParameterReading {
       throw bad("symbol does not apply to \(channel.rawValue)")
     }
     if !assets.isEmpty, channel != .instrument { throw bad("asset applies to instrument only") }
+    if executions != nil, channel != .executions {
+      throw bad("snap_orders, snap_trades, order_status, ratecounter and form apply to executions only")
+    }
     try check("depth", depth, channel.depths, channel)
     try check("interval", interval, channel.intervals, channel)
     try check("event_trigger", eventTrigger, channel.eventTriggers, channel)
     let topics = TopicParameters(
-      channel: channel, symbols: symbols, assets: assets, depth: depth, interval: interval, eventTrigger: eventTrigger)
+      channel: channel, symbols: symbols, assets: assets, depth: depth, interval: interval, eventTrigger: eventTrigger,
+      executions: channel == .executions ? executions ?? ExecutionOptions() : nil)
     switch name {
     case "subscribe": return .subscribe(topics, options)
     case "unsubscribe": return .unsubscribe(topics)

@@ -73,7 +73,7 @@ enum TypedRequest {
       guard let seq = UInt64(value), seq < 1 << 53 else { throw reading.bad("since must be a seq") }
       reading.options.since = seq
     case "on_slow" where subscribing: try reading.setOnSlow(value)
-    default: throw reading.unsupported(key)
+    default: try reading.takeExecutionOption(key, flag: Bool(value), text: value)
     }
   }
 

@@ -9,6 +9,7 @@ import KrakenWire
 extension KrakenSession {
   mutating func answered(_ answer: KrakenAnswer, now: Int64, _ actions: inout [SessionAction]) {
     for warning in answer.warnings { warned(warning, &actions) }
+    if let ceiling = answer.maxRateCount { actions.append(.rateCeiling(ceiling)) }
     let verdict = Verdict(answer)
     if case .refused(let text, .slowDown) = verdict { slowDown(text, now: now, &actions) }
     if answer.method == .pong {
@@ -21,7 +22,7 @@ extension KrakenSession {
     } else if let id = ids.first {
       switch kind {
       case .subscribe: answeredSubscribe(id, verdict, now: now, &actions)
-      case .unsubscribe: answeredUnsubscribe(id, verdict, now: now)
+      case .unsubscribe: answeredUnsubscribe(id, verdict, now: now, &actions)
       }
     }
     noteSubscriptions(now: now)
@@ -112,6 +113,8 @@ extension KrakenSession {
       break
     case .refused(_, .slowDown):
       if stage == .asked { askAgain(id) }
+    case .refused(_, .renewToken) where replacesToken(refused: ledger[id].request, &actions):
+      if stage == .asked { askAgain(id) }
     case .refused(let text, .retryLater), .refused(let text, .renewToken):
       guard stage == .asked else { return }
       actions.append(.log(SessionLogEvent(.refused, "\(ledger[id].topic): \(text)", topic: UpstreamTopicID(id))))
@@ -122,12 +125,16 @@ extension KrakenSession {
     }
   }
 
-  private mutating func answeredUnsubscribe(_ id: Int, _ verdict: Verdict, now: Int64) {
+  private mutating func answeredUnsubscribe(
+    _ id: Int, _ verdict: Verdict, now: Int64, _ actions: inout [SessionAction]
+  ) {
     guard ledger[id].stage == .leaving else { return }
     switch verdict {
     case .granted, .notFound, .refused(_, .giveUp):
       ledger.move(id, to: .absent, now: now)
     case .refused(_, .slowDown):
+      askAgain(id)
+    case .refused(_, .renewToken) where replacesToken(refused: ledger[id].request, &actions):
       askAgain(id)
     case .alreadySubscribed, .refused(_, .ignore), .refused(_, .retryLater), .refused(_, .renewToken):
       break  // the deadline repeats it

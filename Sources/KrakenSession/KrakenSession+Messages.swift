@@ -21,6 +21,8 @@ extension KrakenSession {
     switch message {
     case .data(let data):
       return .data(data, actions)
+    case .tradingAnswer:
+      return .tradingAnswer(actions)
     case .heartbeat:
       break
     case .status(let item):
@@ -57,6 +59,7 @@ extension KrakenSession {
     let word = system ?? "online"
     change(to: UpstreamState(system: word), reason: nil, &actions)
     actions.append(.log(SessionLogEvent(.upstreamBack, "connected, the exchange is \(word)", count: connectionsOpened)))
+    requestToken(&actions)
   }
 
   private mutating func statusReceived(_ item: JSONValue, _ actions: inout [SessionAction]) {

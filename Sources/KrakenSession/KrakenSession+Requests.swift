@@ -5,13 +5,17 @@ import KrakenWire
 extension KrakenSession {
   /// Sends what is needed as far as the bucket allows; the rest stays due.
   mutating func sendRequests(now: Int64, _ actions: inout [SessionAction]) {
-    while ledger.isUnsettled {
+    while ledger.isUnsettled, mayRequest {
       guard let (first, need) = mostUrgent(now: now) else {
         ledger.isUnsettled = false
         return
       }
-      guard bucket.take(now: now) else { return }
-      let batch = batch(startingAt: first, need, now: now)
+      let symbolsMax = symbolsAllowed(ledger[first].topic, need, now: now)
+      guard symbolsMax > 0, bucket.take(now: now) else { return }
+      let batch = batch(startingAt: first, need, symbolsMax: symbolsMax, now: now)
+      if need == .ask, let cost = ledger[first].topic.snapshotCost {
+        _ = snapshotUnits.take(batch.count * cost, now: now)
+      }
       actions.append(.send(request(need, batch, now: now)))
     }
   }
@@ -32,12 +36,12 @@ extension KrakenSession {
   }
 
   /// The topics that can share a request with the first.
-  private func batch(startingAt first: Int, _ need: LedgerEntry.Need, now: Int64) -> [Int] {
+  private func batch(startingAt first: Int, _ need: LedgerEntry.Need, symbolsMax: Int, now: Int64) -> [Int] {
     var batch = [first]
     let topic = ledger[first].topic
     guard topic.channel.hasSymbols, !ledger[first].isAskedAlone else { return batch }
     for id in ledger.ids where ledger.isOccupied(id) && id != first {
-      guard batch.count < configuration.symbolsPerRequestMax else { break }
+      guard batch.count < symbolsMax else { break }
       guard ledger[id].topic.sharesRequest(with: topic), ledger[id].need(now: now) == need else { continue }
       if ledger[id].isAskedAlone || need == .ask && ledger.isBlocked(id) { continue }
       batch.append(id)
@@ -60,9 +64,17 @@ extension KrakenSession {
     return isAsking
       ? KrakenRequest.subscribe(
         channel: topic.channel, symbols: symbols, depth: topic.depth, interval: topic.interval,
-        trigger: topic.trigger, reqID: reqID)
+        trigger: topic.trigger, token: authority.token, reqID: reqID)
       : KrakenRequest.unsubscribe(
         channel: topic.channel, symbols: symbols, depth: topic.depth, interval: topic.interval,
-        trigger: topic.trigger, reqID: reqID)
+        trigger: topic.trigger, token: authority.token, reqID: reqID)
+  }
+
+  /// How many symbols a request may name now. Zero: later, see `requestsHeldUntil`.
+  private mutating func symbolsAllowed(_ topic: UpstreamTopic, _ need: LedgerEntry.Need, now: Int64) -> Int {
+    guard need == .ask, let cost = topic.snapshotCost else { return configuration.symbolsPerRequestMax }
+    let affordable = snapshotUnits.available(now: now) / cost
+    if affordable == 0 { requestsHeldUntil = snapshotUnits.readyAt(for: cost) }
+    return min(affordable, configuration.symbolsPerRequestMax)
   }
 }

@@ -26,6 +26,19 @@ extension KrakenSession {
     return .accept(UpstreamTopicID(found), becameLive: becameLive)
   }
 
+  /// May this message of a numbered channel be used? `executions` and `balances` have one topic each, and count their
+  /// messages from the snapshot on; a gap, a repeat or a step back means that what is known of the account is wrong.
+  public mutating func admit(_ message: KrakenData, now: Moment) -> (Admission, [SessionAction]) {
+    let admission = admit(
+      message.channel, symbol: UnsafeRawBufferPointer(start: nil, count: 0), interval: nil,
+      isSnapshot: message.isSnapshot, now: now)
+    guard case .accept(let topic, _) = admission, let sequence = message.sequence else { return (admission, []) }
+    let previous = ledger[topic.index].sequence
+    ledger[topic.index].sequence = sequence
+    guard !message.isSnapshot, let previous, sequence != previous &+ 1 else { return (admission, []) }
+    return (.discard, topicFailed(topic, .sequence, now: now))
+  }
+
   /// Ticker items do not name their trigger. A snapshot starts one subscription, the one acknowledged first; every
   /// item goes to all that are live, because each is complete in itself.
   private mutating func admitTicker(symbol: UnsafeRawBufferPointer, isSnapshot: Bool, now: Int64) -> Admission {

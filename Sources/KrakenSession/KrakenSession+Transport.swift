@@ -71,6 +71,8 @@ extension KrakenSession {
       ledger.move(id, to: .absent, now: now)
     }
     requests.removeAll()
+    authority = Authority()
+    requestsHeldUntil = .min
     connection.wasLive = false
     connection.subscribedSince = nil
     connectionID = nil

@@ -36,6 +36,11 @@ public struct KrakenSession: Sendable {
   var bucket: TokenBucket
   var ledger = Ledger()
   var requests = RequestLog()
+  /// What `level3` snapshots may cost now.
+  var snapshotUnits: TokenBucket
+  /// Requests wait until then for another reason than their number.
+  var requestsHeldUntil: Int64 = .min
+  var authority = Authority()
 
   /// What was last said by `upstreamChanged`.
   var state = UpstreamState.offline
@@ -63,6 +68,8 @@ public struct KrakenSession: Sendable {
     forgivenAfter = configuration.forgivenAfter.nanoseconds
     generator = SplitMix64(seed: seed)
     bucket = TokenBucket(burst: configuration.requestBurst, perSecond: configuration.requestsPerSecond)
+    snapshotUnits = TokenBucket(
+      burst: configuration.snapshotUnitsPerSecond, perSecond: configuration.snapshotUnitsPerSecond)
   }
 
   // MARK: Starting and stopping
@@ -171,7 +178,9 @@ public struct KrakenSession: Sendable {
     case .open:
       var deadline = min(
         connection.deadAt(limits), max(connection.pingDue(limits), bucket.readyAt), ledger.earliestDeadline)
-      if ledger.isUnsettled { deadline = min(deadline, max(bucket.readyAt, latest)) }
+      if ledger.isUnsettled, mayRequest {
+        deadline = min(deadline, max(bucket.readyAt, requestsHeldUntil, latest))
+      }
       return deadline
     }
   }

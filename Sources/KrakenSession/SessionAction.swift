@@ -63,6 +63,10 @@ public enum SessionAction: Equatable, Sendable {
   /// Kraken acknowledged the subscription; it is live once data comes.
   case confirmed(UpstreamTopicID)
   case refused(UpstreamTopicID, error: String)
+  /// Get a token and hand it to `tokenArrived`, or say in `tokenFailed` why there is none.
+  case needToken
+  /// The ceiling of the account's trading rate counters, as the acknowledgement of `executions` tells it.
+  case rateCeiling(Int)
   /// The `status` item just received differs from the one before.
   case statusItem
   /// An attempt was spent: the budget has to be stored.
@@ -76,4 +80,6 @@ public enum Received {
   case actions([SessionAction])
   /// Items to `admit` one by one, after the actions.
   case data(KrakenData, [SessionAction])
+  /// The message answers a trading request, of which the session knows nothing.
+  case tradingAnswer([SessionAction])
 }

@@ -5,6 +5,11 @@
 import KrakenWire
 
 public struct SessionConfiguration: Sendable, Equatable {
+  /// Whether requests on this endpoint carry a token.
+  public var usesToken = false
+  /// How often in the life of a connection a refused token is replaced.
+  public var tokenRenewalsMax = 3
+
   // MARK: Connecting
 
   /// Pauses before the attempts that follow a lost connection; the last one repeats.
@@ -40,6 +45,8 @@ public struct SessionConfiguration: Sendable, Equatable {
   /// Requests that may follow each other at once, and how many a second after that.
   public var requestBurst = 10
   public var requestsPerSecond = 10
+  /// What `level3` snapshots may cost in a second: Kraken's counter for standard accounts.
+  public var snapshotUnitsPerSecond = 200
   /// For the answer to each symbol of a request.
   public var answerDeadline: Duration = .seconds(5)
   /// How often a subscription is asked for before its topic has failed.

@@ -26,6 +26,23 @@ struct TokenBucket: Sendable {
     fullAt == .min ? .min : fullAt - interval * Int64(burst - 1)
   }
 
+  /// How many tokens are there.
+  func available(now: Int64) -> Int {
+    fullAt <= now ? burst : max(0, burst - Int((fullAt - now + interval - 1) / interval))
+  }
+
+  /// When so many tokens will be there at once, at most the burst.
+  func readyAt(for count: Int) -> Int64 {
+    fullAt == .min ? .min : fullAt - interval * Int64(burst - count)
+  }
+
+  /// Takes all of them or none.
+  mutating func take(_ count: Int, now: Int64) -> Bool {
+    guard readyAt(for: count) <= now else { return false }
+    fullAt = max(fullAt, now) + interval * Int64(count)
+    return true
+  }
+
   mutating func take(now: Int64) -> Bool {
     if let complainedAt, now - complainedAt >= Self.calmAfter {
       self.complainedAt = nil

@@ -38,6 +38,8 @@ public struct KrakenAnswer: Sendable, Hashable {
   public var depth: Int?
   public var interval: Int?
   public var trigger: EventTrigger?
+  /// `executions`: the ceiling of the account's trading rate counters.
+  public var maxRateCount: Int?
   /// Notes on deprecated fields and the like.
   public var warnings: [String] = []
   /// When the server read the request and when it answered, RFC 3339 as sent.
@@ -77,6 +79,8 @@ public struct KrakenAnswer: Sendable, Hashable {
       interval = value.int64.map { Int($0) }
     } else if key.equals("event_trigger") {
       trigger = EventTrigger(value)
+    } else if key.equals("maxratecount") {
+      maxRateCount = value.int64.map { Int($0) }
     } else if key.equals("warnings") {
       warnings = value.elements.compactMap(\.string)
     }

@@ -12,6 +12,8 @@ import JSONText
 public enum KrakenMessage {
   /// The answer to `subscribe`, `unsubscribe` or `ping`.
   case answer(KrakenAnswer)
+  /// The answer to a trading method; the whole of it, since each method has fields of its own.
+  case tradingAnswer(JSONValue)
   /// Items of a channel; allocates nothing.
   case data(KrakenData)
   case heartbeat
@@ -71,8 +73,16 @@ public enum KrakenMessage {
         channel: known, isSnapshot: isSnapshot, sequence: sequence?.uint64, timestamp: timestamp, data: data))
   }
 
+  /// Under `docs.kraken.com/api/docs/websocket-v2/`, a page for each.
+  private static let tradingMethods: [StaticString] = [
+    "add_order", "amend_order", "edit_order", "cancel_order", "cancel_all", "cancel_all_orders_after", "batch_add",
+    "batch_cancel",
+  ]
+
   private static func answer(_ root: JSONValue, method: JSONValue) -> KrakenMessage {
-    guard let known = KrakenMethod(method) else { return .unknownMethod(method) }
+    guard let known = KrakenMethod(method) else {
+      return tradingMethods.contains { method.equals($0) } ? .tradingAnswer(root) : .unknownMethod(method)
+    }
     return .answer(KrakenAnswer(root, method: known))
   }
 

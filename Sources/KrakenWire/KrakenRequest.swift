@@ -13,7 +13,7 @@ public enum KrakenRequest {
   ///   - token: for private channels; never logged.
   public static func subscribe(
     channel: KrakenChannel, symbols: [String], depth: Int? = nil, interval: Int? = nil,
-    trigger: EventTrigger? = nil, snapshot: Bool = true, token: String? = nil, reqID: UInt64
+    trigger: EventTrigger? = nil, snapshot: Bool = true, token: Secret? = nil, reqID: UInt64
   ) -> [UInt8] {
     encode(
       "subscribe", channel: channel, symbols: symbols, depth: depth, interval: interval, trigger: trigger,
@@ -23,7 +23,7 @@ public enum KrakenRequest {
   /// Repeats the key parameters: at Kraken a missing one means its default.
   public static func unsubscribe(
     channel: KrakenChannel, symbols: [String], depth: Int? = nil, interval: Int? = nil,
-    trigger: EventTrigger? = nil, token: String? = nil, reqID: UInt64
+    trigger: EventTrigger? = nil, token: Secret? = nil, reqID: UInt64
   ) -> [UInt8] {
     encode(
       "unsubscribe", channel: channel, symbols: symbols, depth: depth, interval: interval, trigger: trigger,
@@ -40,7 +40,7 @@ public enum KrakenRequest {
 
   private static func encode(
     _ method: StaticString, channel: KrakenChannel, symbols: [String], depth: Int?, interval: Int?,
-    trigger: EventTrigger?, snapshot: Bool?, token: String?, reqID: UInt64
+    trigger: EventTrigger?, snapshot: Bool?, token: Secret?, reqID: UInt64
   ) -> [UInt8] {
     var json = JSONBytes(reserving: 160 + symbols.count * 16)
     json.append(#"{"method":""#)
@@ -70,10 +70,19 @@ public enum KrakenRequest {
       json.append(#","event_trigger":"#)
       json.append(quoted: trigger.rawValue)
     }
-    if let snapshot { json.append(snapshot ? #","snapshot":true"# : #","snapshot":false"#) }
+    if let snapshot {
+      if channel == .executions {
+        // Everything there is, so that whatever a subscriber asks for can be made of it.
+        json.append(#","snap_orders":true,"snap_trades":true,"order_status":true,"ratecounter":true"#)
+      } else {
+        json.append(snapshot ? #","snapshot":true"# : #","snapshot":false"#)
+      }
+    }
     if let token {
-      json.append(#","token":"#)
-      json.append(quoted: token)
+      json.append(#","token":""#)
+      // Sound: Kraken's tokens are letters, digits, `+` and `/`; whoever hands one in checks that nothing needs escaping.
+      token.withUnsafeBytes { json.append(bytes: $0) }
+      json.append("\"")
     }
     json.append(#"},"req_id":"#)
     json.append(reqID)

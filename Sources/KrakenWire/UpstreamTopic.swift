@@ -39,6 +39,24 @@ public struct UpstreamTopic: Hashable, Sendable {
     UpstreamTopic(channel: .ohlc, symbol: symbol, interval: interval)
   }
 
+  public static var executions: UpstreamTopic { UpstreamTopic(channel: .executions) }
+  public static var balances: UpstreamTopic { UpstreamTopic(channel: .balances) }
+  public static func level3(_ symbol: String, depth: Int) -> UpstreamTopic {
+    UpstreamTopic(channel: .level3, symbol: symbol, depth: depth)
+  }
+
+  /// What subscribing adds to Kraken's snapshot counter; nil where nothing is counted.
+  ///
+  /// Source: docs.kraken.com, WebSocket v2 `level3`, rate limits.
+  public var snapshotCost: Int? {
+    guard channel == .level3 else { return nil }
+    switch depth ?? 10 {
+    case ...10: return 5
+    case ...100: return 25
+    default: return 100
+    }
+  }
+
   /// Whether both can be asked for in one request, which names its parameters once and its symbols in a list.
   public func sharesRequest(with other: UpstreamTopic) -> Bool {
     channel == other.channel && depth == other.depth && interval == other.interval && trigger == other.trigger
