@@ -66,7 +66,7 @@ struct RecordCommand: ControlCommand {
   @Option(help: ArgumentHelp("Begin a new file after this time: 1h, 1d.", valueName: "duration"))
   var rotateEvery: TimeSpan?
 
-  @Option(help: "Force to disk: end (of a file), second, or line.")
+  @Option(help: "Force to disk at the end of a file, every second, or after every line. Compressed files grow with the last two.")
   var fsync: SyncPolicy = .end
 
   @Option(help: "End after so many lines.")
@@ -89,6 +89,9 @@ struct RecordCommand: ControlCommand {
   func execute(on console: Console) async throws {
     var subscriptions = try self.subscriptions()
     let tail = try RecordingTail.prepare(file)
+    if let tail, let damaged = tail.damaged {
+      console.complain("the end of \(file) was damaged: its first \(tail.lines) lines are kept, and the original as \(damaged)")
+    }
     if let tail, let last = tail.lastSeq {
       console.complain("\(file) has \(tail.lines) lines; going on after seq \(last)")
       for index in subscriptions.indices { subscriptions[index].since = last }
@@ -135,24 +138,34 @@ struct RecordCommand: ControlCommand {
   private func record(_ feed: BridgeFeed, _ recording: Recording, _ console: Console) async throws {
     var refusals = Refusals(asked: feed.subscriptions.reduce(0) { $0 + $1.symbols.count })
     var isConnected = true
+    // While several topics are being resumed, one may run ahead of another. Nothing is written until all are there, so
+    // that the largest `seq` in the file always means: everything up to it.
+    var isCaughtUp = false
+    var waiting: [BridgeMessage] = []
     for try await element in feed {
       switch element {
-      case .connected: isConnected = true
-      case .caughtUp: break
+      case .connected:
+        isConnected = true
+        isCaughtUp = false
       case .disconnected(let error, _):
         // Once per loss: the attempts that follow are no news.
         if isConnected { console.complain("\(error.message); trying to connect again") }
         isConnected = false
+      case .caughtUp: isCaughtUp = true
       case .message(.answer(let answer)):
         if !answer.success { try refusals.note(answer, on: console) }
       case .message(.hello), .message(.goodbye): break
-      case .message(let message):
-        let lines = try recording.state.withLock { recorder in
-          try recorder.append(message.line.bytes, now: monotonicSeconds(), wall: compactWallTime())
-          return recorder.lines
-        }
-        if lines == count { return }
+      case .message(let message): waiting.append(message)
       }
+      guard isCaughtUp, !waiting.isEmpty else { continue }
+      let isDone = try recording.state.withLock { recorder in
+        for message in waiting where recorder.lines != count {
+          try recorder.append(message.line.bytes, now: monotonicSeconds(), wall: compactWallTime)
+        }
+        return recorder.lines == count
+      }
+      if isDone { return }
+      waiting.removeAll(keepingCapacity: true)
     }
   }
 }
@@ -193,12 +206,14 @@ func monotonicSeconds() -> Double {
   return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
 }
 
-/// The time of day as it goes into a file name: `20261123T064500Z`.
+/// The time of day as it goes into a file name: `20261123T064500.123Z`.
 func compactWallTime() -> String {
-  var now = time(nil)
+  var now = timespec()
+  clock_gettime(CLOCK_REALTIME, &now)
   var parts = tm()
-  gmtime_r(&now, &parts)
-  func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
-  let date = "\(parts.tm_year + 1900)\(two(parts.tm_mon + 1))\(two(parts.tm_mday))"
-  return "\(date)T\(two(parts.tm_hour))\(two(parts.tm_min))\(two(parts.tm_sec))Z"
+  gmtime_r(&now.tv_sec, &parts)
+  func fixed(_ value: Int, _ digits: Int) -> String { String("000\(value)".suffix(digits)) }
+  let date = "\(parts.tm_year + 1900)\(fixed(Int(parts.tm_mon) + 1, 2))\(fixed(Int(parts.tm_mday), 2))"
+  let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { fixed(Int($0), 2) }.joined()
+  return "\(date)T\(time).\(fixed(now.tv_nsec / 1_000_000, 3))Z"
 }

@@ -29,16 +29,13 @@ final class Recorder {
     syncedAt = now
   }
 
-  /// - Parameter wall: the time of day for the name of a finished file, like `20261123T064500Z`.
-  func append(_ line: [UInt8], now: Double, wall: @autoclosure () -> String) throws {
-    if isFull(now: now) { try rotate(now: now, wall: wall()) }
+  /// - Parameter wall: tells the time of day for the name of a finished file, like `20261123T064500.123Z`.
+  func append(_ line: [UInt8], now: Double, wall: () -> String) throws {
+    if isFull(now: now) { try rotate(now: now, wall: wall) }
     writer.append(line)
     lines += 1
     bytes += line.count + 1
-    if policy == .line {
-      try writer.flush()
-      writer.sync()
-    }
+    if policy == .line { try writer.sync() }
   }
 
   private func isFull(now: Double) -> Bool {
@@ -46,7 +43,7 @@ final class Recorder {
     return rotation.bytes.map { writer.bytes >= $0 } ?? false || rotation.seconds.map { now - openedAt >= $0 } ?? false
   }
 
-  private func rotate(now: Double, wall: String) throws {
+  private func rotate(now: Double, wall: () -> String) throws {
     try writer.finish()
     let finished = Self.name(path, finishedAt: wall) { access($0, F_OK) == 0 }
     guard rename(path, finished) == 0 else {
@@ -56,24 +53,22 @@ final class Recorder {
     openedAt = now
   }
 
-  /// `trades.jsonl.zst` becomes `trades.20261123T064500Z.jsonl.zst`; a number is added while the name is taken.
-  static func name(_ path: String, finishedAt wall: String, isTaken: (String) -> Bool) -> String {
+  /// `trades.jsonl.zst` becomes `trades.20261123T064500.123Z.jsonl.zst`, so that sorted names are in order of time; the
+  /// clock is asked again while the name is taken.
+  static func name(_ path: String, finishedAt wall: () -> String, isTaken: (String) -> Bool) -> String {
     let slash = path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex
     let dot = path[slash...].dropFirst().firstIndex(of: ".") ?? path.endIndex
-    var candidate = "\(path[..<dot]).\(wall)\(path[dot...])"
-    var number = 1
-    while isTaken(candidate) {
-      number += 1
-      candidate = "\(path[..<dot]).\(wall)-\(number)\(path[dot...])"
+    while true {
+      let candidate = "\(path[..<dot]).\(wall())\(path[dot...])"
+      if !isTaken(candidate) { return candidate }
     }
-    return candidate
   }
 
   /// Called now and then: writes what is buffered, and syncs as the policy says.
   func tick(now: Double) throws {
     try writer.flush()
     if policy == .second, now - syncedAt >= 1 {
-      writer.sync()
+      try writer.sync()
       syncedAt = now
     }
   }

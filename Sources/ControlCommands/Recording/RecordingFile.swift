@@ -22,8 +22,8 @@ final class RecordingWriter {
   private(set) var bytes = 0
 
   private let file: Int32
-  private var input: Int32
-  private var compressor: ChildProcess?
+  /// zstd and the pipe to it, while a frame is being written.
+  private var compressor: (child: ChildProcess, input: Int32)?
   private var buffer: [UInt8] = []
 
   static func isCompressed(_ path: String) -> Bool { path.hasSuffix(".zst") }
@@ -35,13 +35,22 @@ final class RecordingWriter {
     guard file >= 0 else {
       throw CommandFailure(.cannotCreate, "cannot write \(path): \(String(cString: strerror(errno)))")
     }
-    input = file
-    if Self.isCompressed(path) {
-      let (reading, writing) = try ChildProcess.pipe()
-      defer { Glibc.close(reading) }
-      compressor = try ChildProcess(["zstd", "-q", "-c", "-T1"], input: reading, output: file)
-      input = writing
+    try Self.lock(file, path)
+    // A missing zstd is said at once, and not when the first lines are written.
+    if Self.isCompressed(path) { try beginFrame() }
+  }
+
+  /// A recording has one writer at a time.
+  static func lock(_ file: Int32, _ path: String) throws {
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+      throw CommandFailure(.cannotCreate, "\(path) is being recorded to by another program", advice: "choose another name")
     }
+  }
+
+  /// Closes the file. Closing alone would leave the lock to a child that is just being started and has a copy.
+  static func unlock(_ file: Int32) {
+    flock(file, LOCK_UN)
+    Glibc.close(file)
   }
 
   func append(_ line: [UInt8]) {
@@ -53,10 +62,13 @@ final class RecordingWriter {
 
   /// Hands everything to the file or to zstd.
   func flush() throws {
+    guard !buffer.isEmpty else { return }
+    if Self.isCompressed(path), compressor == nil { try beginFrame() }
+    let output = compressor?.input ?? file
     var written = 0
     while written < buffer.count {
       // Sound: the slice lies inside the array, which is not changed meanwhile.
-      let count = buffer[written...].withUnsafeBytes { write(input, $0.baseAddress, $0.count) }
+      let count = buffer[written...].withUnsafeBytes { write(output, $0.baseAddress, $0.count) }
       if count >= 0 {
         written += count
       } else if errno != EINTR {
@@ -68,20 +80,31 @@ final class RecordingWriter {
     buffer.removeAll(keepingCapacity: true)
   }
 
-  func sync() {
+  /// Forces everything to the disk. What zstd has been given is on the disk only when its frame has ended; a recording
+  /// is as many frames as it takes.
+  func sync() throws {
+    try flush()
+    try endFrame()
     fdatasync(file)
   }
 
   func finish() throws {
+    defer { Self.unlock(file) }
     try flush()
-    var isComplete = true
-    if let compressor {
-      Glibc.close(input)
-      isComplete = compressor.wait()
-    }
+    try endFrame()
     fsync(file)
-    Glibc.close(file)
-    guard isComplete else { throw CommandFailure(.cannotCreate, "zstd failed while writing \(path)") }
+  }
+
+  private func beginFrame() throws {
+    let (reading, writing) = try ChildProcess.pipe()
+    defer { Glibc.close(reading) }
+    compressor = (try ChildProcess(["zstd", "-q", "-c", "-T1"], input: reading, output: file), writing)
+  }
+
+  private func endFrame() throws {
+    guard let (child, input) = compressor.take() else { return }
+    Glibc.close(input)
+    guard child.wait() else { throw CommandFailure(.cannotCreate, "zstd failed while writing \(path)") }
   }
 }
 
@@ -151,7 +174,7 @@ final class RecordingReader {
         guard decompressor?.wait() ?? true else {
           throw CommandFailure(
             .badData, "\(path) ends in broken zstd data",
-            advice: "keep what can be read: zstd -dc \(path) > repaired.jsonl")
+            advice: "kraken-ctl record \(path) keeps what can be read and goes on after it")
         }
         return
       }
@@ -159,27 +182,5 @@ final class RecordingReader {
         throw CommandFailure(.badData, "reading \(path) failed: \(String(cString: strerror(errno)))")
       }
     }
-  }
-}
-
-/// What is in a recording already.
-struct RecordingTail: Equatable {
-  var lines = 0
-  /// The largest `seq` in it: where to go on.
-  var lastSeq: UInt64?
-
-  /// Reads the file to its end and cuts off a torn last line. `nil` when there is no such file.
-  static func prepare(_ path: String) throws -> RecordingTail? {
-    guard access(path, F_OK) == 0 else { return nil }
-    var tail = RecordingTail()
-    let reader = try RecordingReader(path: path)
-    while let line = try reader.next() {
-      tail.lines += 1
-      if let seq = BridgeMessage(line: line)?.seq { tail.lastSeq = max(tail.lastSeq ?? 0, seq) }
-    }
-    if !RecordingWriter.isCompressed(path), truncate(path, off_t(reader.wholeBytes)) != 0 {
-      throw CommandFailure(.cannotCreate, "cannot cut \(path): \(String(cString: strerror(errno)))")
-    }
-    return tail
   }
 }
