@@ -84,7 +84,8 @@ enum FileSystem {
   }
 
   /// Puts new contents in place of a file's old ones: afterwards there are the old or the new, never a part.
-  static func replace(_ path: String, with contents: [UInt8]) -> SystemOutcome {
+  /// - Parameter durably: waits until they are on the disk.
+  static func replace(_ path: String, with contents: [UInt8], durably: Bool = false) -> SystemOutcome {
     let draft = path + ".new"
     let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { return SystemOutcome(code: errno) }
@@ -94,6 +95,7 @@ enum FileSystem {
       let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
       if count >= 0 { rest = rest.dropFirst(count) } else if errno != EINTR { outcome.code = errno }
     }
+    if durably, outcome.code == 0, fdatasync(descriptor) != 0 { outcome.code = errno }
     close(descriptor)
     if outcome.code == 0, rename(draft, path) != 0 { outcome.code = errno }
     if outcome.code != 0 { unlink(draft) }

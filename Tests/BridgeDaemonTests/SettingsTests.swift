@@ -17,7 +17,11 @@ func readSettings(
     facts: ProcessFacts(
       environment: environment, uid: uid, isWritableDirectory: { writable.contains($0) },
       fileExists: { files.contains($0) }, groupID: { $0 == "kraken" ? 7 : nil },
-      trustRootFault: { $0 == "good.pem" ? nil : "no certificates can be read from it" }))
+      trustRootFault: { $0 == "good.pem" ? nil : "no certificates can be read from it" },
+      credentialFault: { directory, _ in
+        ["api-key", "api-secret"].first { !files.contains("\(directory)/\($0)") }.map { "\($0) is missing" }
+      },
+      commandFault: { $0 == "/bad/command" ? "No such file or directory" : nil }))
 }
 
 /// The complaints about a configuration that must be refused.
@@ -81,8 +85,8 @@ struct SettingsTests {
             - {channel: trade, symbols: [BTC/USD]}
       limits: {ring-bytes: 2097152, connections: 10, subscriptions-per-connection: 5, lag-bytes: 1048576, lag-seconds: 7, linger-seconds: 0}
       silence: {connection-seconds: 6, book-seconds: 0, trade-seconds: 30}
-      credentials: {dir: /creds, token-command: /bin/token}
-      trading: {enabled: yes, symbols: [BTC/USD], max-order-qty: 0.50, max-notional: 1000, orders-per-minute: 30, post-only: true, validate-only: false}
+      credentials: {dir: /creds, token-command: /bin/token, otp-command: /bin/otp}
+      trading: {enabled: yes, symbols: [BTC/USD], max-order-qty: 0.50, max-notional: 1000, orders-per-minute: 30, post-only: true, validate-only: false, refuse-over-rate: true, cancel-after-seconds: 60}
       state-dir: /state
       log: {level: debug, format: json}
       """, files: ["/creds/api-key", "/creds/api-secret"])
@@ -114,11 +118,14 @@ struct SettingsTests {
     #expect(settings.silence.book == .zero)
     #expect(settings.silence.ticker == .seconds(300))
     #expect(settings.silence.trade == .seconds(30))
-    #expect(settings.credentials == CredentialSettings(directory: "/creds", tokenCommand: "/bin/token"))
+    #expect(settings.credentials.directory == "/creds" && !settings.credentials.isSystemds)
+    #expect(settings.credentials.tokenCommand == "/bin/token" && settings.credentials.otpCommand == "/bin/otp")
     #expect(settings.trading.enabled && settings.trading.postOnly && !settings.trading.validateOnly)
     #expect(settings.trading.maxOrderQuantity == "0.50")
     #expect(settings.trading.maxNotional == "1000")
     #expect(settings.trading.ordersPerMinute == 30)
+    #expect(settings.trading.refuseOverRate)
+    #expect(settings.trading.cancelAfterSeconds == 60)
     #expect(settings.stateDirectory == "/state")
     #expect(settings.log == LogSettings(level: "debug", format: .json))
   }
@@ -219,7 +226,9 @@ struct SettingsProblemTests {
     "limits: {connections: 5, connections-per-uid: 6}", "limits: {lag-seconds: -1}", "limits: {lag-seconds: nan}",
     "silence: {connection-seconds: 1}", "trading: {enabled: maybe}", "trading: {max-order-qty: 0}",
     "trading: {max-order-qty: -1}", "trading: {max-order-qty: 1e3}", "trading: {max-order-qty: .5}",
-    "credentials: {dir: /nowhere}", "upstream: {ca-file: bad.pem}", "upstream: {rest-url: wss://a}",
+    "credentials: {dir: /nowhere}", "credentials: {token-command: /bad/command}",
+    "credentials: {otp-command: /bad/command}", "trading: {cancel-after-seconds: 86400}",
+    "trading: {cancel-after-seconds: 4}", "trading: {refuse-over-rate: 3}", "upstream: {ca-file: bad.pem}", "upstream: {rest-url: wss://a}",
     "log: {level: info, level: debug}", "log: [", "- a", "\t: b",
   ])
   func refused(yaml: String) {
@@ -248,11 +257,32 @@ struct ListenerSettingsTests {
   }
 
   @Test func privateSocketComesBesideThem() throws {
-    let settings = try readSettings { $0.set("private-socket", flag: "--private-socket", "/tmp/p.sock") }
+    let settings = try readSettings("credentials: {token-command: /bin/token}") {
+      $0.set("private-socket", flag: "--private-socket", "/tmp/p.sock")
+    }
     #expect(settings.listeners.map(\.path).last == "/tmp/p.sock")
     #expect(settings.listeners.count == 3)
     #expect(settings.listeners[2].mode == 0o600)
     #expect(settings.listeners[2].scope == [.market, .account])
+    #expect(settings.warnings.isEmpty)
+  }
+
+  @Test func withoutCredentialsThePrivateSocketIsAbsent() throws {
+    let settings = try readSettings { $0.set("private-socket", flag: "--private-socket", "/tmp/p.sock") }
+    #expect(settings.listeners.map(\.path) == ["/run/kraken-bridge/bridge.sock", "/run/kraken-bridge/feed.sock"])
+    #expect(settings.warnings == ["there are no credentials, so /tmp/p.sock is not opened"])
+  }
+
+  @Test func aSimulationNeedsNoCredentialsAndTakesNone() throws {
+    let settings = try readSettings(
+      "credentials: {dir: /nowhere}", environment: ["CREDENTIALS_DIRECTORY": "/creds"],
+      files: ["/creds/api-key", "/creds/api-secret"]
+    ) { $0.set("simulate", flag: "--simulate", "true") }
+    #expect(settings.credentials == CredentialSettings())
+    #expect(settings.listeners.last?.path == "/run/kraken-bridge/private.sock")
+    #expect(settings.listeners.last?.scope == [.market, .account, .trade])
+    let withoutTrading = try readSettings("simulate: true\ntrading: {enabled: false}")
+    #expect(withoutTrading.listeners.last?.scope == [.market, .account])
   }
 
   @Test func credentialsBringThePrivateListener() throws {
@@ -265,6 +295,11 @@ struct ListenerSettingsTests {
     #expect(trading.listeners.last?.scope == [.market, .account, .trade])
     // A directory with other credentials is none of ours.
     #expect(try readSettings(environment: ["CREDENTIALS_DIRECTORY": "/creds"]).credentials.directory == nil)
+    #expect(settings.credentials.isSystemds)
+    #expect(try !readSettings("credentials: {dir: /creds}", files: files).credentials.isSystemds)
+    #expect(
+      throws: InvalidSettings.self, "half of ours is a mistake",
+      performing: { try readSettings(environment: ["CREDENTIALS_DIRECTORY": "/creds"], files: ["/creds/api-key"]) })
   }
 
   @Test func listsOfIDsAdmitWhoIsOnEither() {

@@ -41,10 +41,11 @@ extension ProcessFacts {
     ProcessFacts(
       environment: variables, uid: geteuid(), isWritableDirectory: { FileSystem.isWritableDirectory($0) },
       fileExists: { FileSystem.isReadableFile($0) }, groupID: { FileSystem.groupID(named: $0) },
-      trustRootFault: { TrustRoots.fault(in: $0) })
+      trustRootFault: { TrustRoots.fault(in: $0) },
+      credentialFault: { Credentials.fault(in: $0, isSystemds: $1) }, commandFault: { Command($0).fault })
   }
 
-  private static var variables: [String: String] {
+  static var variables: [String: String] {
     var variables: [String: String] = [:]
     var next = environ
     while let entry = next.pointee {

@@ -47,12 +47,13 @@ indirect enum SettingShape: Sendable {
         ("trade-seconds", .scalar), ("ohlc-seconds", .scalar), ("instrument-seconds", .scalar),
       ])
     ),
-    ("credentials", .record([("dir", .scalar), ("token-command", .scalar)])),
+    ("credentials", .record([("dir", .scalar), ("token-command", .scalar), ("otp-command", .scalar)])),
     (
       "trading",
       .record([
         ("enabled", .scalar), ("symbols", .list), ("max-order-qty", .scalar), ("max-notional", .scalar),
         ("orders-per-minute", .scalar), ("post-only", .scalar), ("validate-only", .scalar),
+        ("refuse-over-rate", .scalar), ("cancel-after-seconds", .scalar),
       ])
     ),
     ("state-dir", .scalar),

@@ -28,7 +28,11 @@ extension Settings {
     }
     if let path = source.text("private-socket") {
       keyed.removeAll { $0.listener.carriesAccount }
-      keyed.append(("private-socket", privateListener(path)))
+      if credentials.areGiven || simulation != nil {
+        keyed.append(("private-socket", privateListener(path)))
+      } else {
+        warnings.append("there are no credentials, so \(path) is not opened")
+      }
     }
 
     if keyed.isEmpty, source.problems.isEmpty {
@@ -55,7 +59,7 @@ extension Settings {
       ListenerSettings(path: directory + "/bridge.sock", mode: 0o666, group: nil, scope: [.market], preset: .none),
       ListenerSettings(path: directory + "/feed.sock", mode: 0o666, group: nil, scope: [.market], preset: .everything),
     ]
-    if credentials.areGiven { listeners.append(privateListener(directory + "/private.sock")) }
+    if credentials.areGiven || simulation != nil { listeners.append(privateListener(directory + "/private.sock")) }
     return listeners
   }
 

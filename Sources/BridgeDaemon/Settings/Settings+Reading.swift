@@ -51,11 +51,11 @@ extension Settings {
     settings.pins = source.subscriptions("subscriptions")
     settings.limits.read(&source)
     settings.silence.read(&source)
-    settings.credentials.read(&source, facts)
-    settings.trading.read(&source)
+    settings.simulation = source.text("simulate").flatMap(scenario)
+    if settings.simulation == nil { settings.credentials.read(&source, facts) }
+    settings.trading.read(&source, default: settings.simulation != nil)
     settings.log.read(&source)
     settings.stateDirectory = source.text("state-dir") ?? paths.stateDirectory
-    settings.simulation = source.text("simulate").flatMap(scenario)
     settings.readListeners(&source, facts, runtimeDirectory: paths.runtimeDirectory)
 
     guard source.problems.isEmpty else { throw InvalidSettings(problems: source.problems) }
@@ -141,31 +141,42 @@ extension SilenceSettings {
 
 extension CredentialSettings {
   fileprivate mutating func read(_ source: inout SettingsSource, _ facts: ProcessFacts) {
-    tokenCommand = source.text("credentials.token-command")
-    let files = ["api-key", "api-secret"]
-    if let given = source.text("credentials.dir") {
-      directory = given
-      for name in files where !facts.fileExists("\(given)/\(name)") {
-        source.refuse(
-          "credentials.dir", "it must hold the files api-key and api-secret; \(name) is missing or unreadable")
-      }
-    } else if let passed = facts.nonEmpty("CREDENTIALS_DIRECTORY"),
-      files.allSatisfy({ facts.fileExists("\(passed)/\($0)") })
-    {
-      directory = passed
+    tokenCommand = command("credentials.token-command", &source, facts)
+    otpCommand = command("credentials.otp-command", &source, facts)
+    let systemds = facts.nonEmpty("CREDENTIALS_DIRECTORY")
+    directory = source.text("credentials.dir")
+    if directory == nil, let systemds {
+      // A directory with other credentials is none of ours.
+      let isOurs = [APIKey.keyFile, APIKey.secretFile].contains { facts.fileExists("\(systemds)/\($0)") }
+      directory = isOurs ? systemds : nil
     }
+    isSystemds = directory != nil && directory == systemds
+    if let directory, let fault = facts.credentialFault(directory, isSystemds) {
+      source.refuse(
+        "credentials.dir", value: directory,
+        "\(fault); it must hold the files \(APIKey.keyFile) and \(APIKey.secretFile), which only their owner can read")
+    }
+  }
+
+  private func command(_ key: String, _ source: inout SettingsSource, _ facts: ProcessFacts) -> String? {
+    guard let text = source.text(key) else { return nil }
+    if let fault = facts.commandFault(text) { source.refuse(key, "it cannot be run: \(fault)") }
+    return text
   }
 }
 
 extension TradingSettings {
-  fileprivate mutating func read(_ source: inout SettingsSource) {
-    enabled = source.boolean("trading.enabled") ?? enabled
+  /// - Parameter enabled: what counts when nothing is said: yes where no money is at stake.
+  fileprivate mutating func read(_ source: inout SettingsSource, default enabled: Bool) {
+    self.enabled = source.boolean("trading.enabled") ?? enabled
     symbols = source.list("trading.symbols") ?? symbols
     maxOrderQuantity = source.amount("trading.max-order-qty")
     maxNotional = source.amount("trading.max-notional")
     ordersPerMinute = source.integer("trading.orders-per-minute", in: 1...100_000)
     postOnly = source.boolean("trading.post-only") ?? postOnly
     validateOnly = source.boolean("trading.validate-only") ?? validateOnly
+    refuseOverRate = source.boolean("trading.refuse-over-rate") ?? refuseOverRate
+    cancelAfterSeconds = source.integer("trading.cancel-after-seconds", in: 5...86399, unit: "seconds")
   }
 }
 

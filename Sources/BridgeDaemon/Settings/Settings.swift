@@ -91,12 +91,33 @@ public struct SilenceSettings: Sendable, Equatable {
 }
 
 public struct CredentialSettings: Sendable, Equatable {
-  /// Holds the files `api-key` and `api-secret`; nil when there are no credentials.
+  /// Holds the files `api-key` and `api-secret`; nil when there are none.
   public var directory: String?
+  /// The directory is systemd's, private whatever its files' modes say.
+  public var isSystemds = false
   /// A program that prints a WebSocket token, in place of key and secret.
   public var tokenCommand: String?
+  /// A program that prints the one-time password of a key with two-factor authentication.
+  public var otpCommand: String?
+  /// The simulated exchange's key and secret, which are in its documentation; nothing else is used then.
+  public var demonstration: Demonstration?
 
-  public var areGiven: Bool { directory != nil || tokenCommand != nil }
+  public struct Demonstration: Sendable, Equatable {
+    public var key: String
+    public var secret: String
+
+    public init(key: String, secret: String) {
+      self.key = key
+      self.secret = secret
+    }
+  }
+
+  public init(directory: String? = nil, tokenCommand: String? = nil) {
+    self.directory = directory
+    self.tokenCommand = tokenCommand
+  }
+
+  public var areGiven: Bool { directory != nil || tokenCommand != nil || demonstration != nil }
 }
 
 /// Amounts are kept as text: they are compared exactly.
@@ -109,6 +130,10 @@ public struct TradingSettings: Sendable, Equatable {
   public var ordersPerMinute: Int?
   public var postOnly = false
   public var validateOnly = false
+  /// Orders that would exceed Kraken's rate counter are answered here.
+  public var refuseOverRate = false
+  /// The bridge's own dead man's switch, held while any connection with trade scope lives.
+  public var cancelAfterSeconds: Int?
 }
 
 public struct LogSettings: Sendable, Equatable {

@@ -11,11 +11,17 @@ public struct ProcessFacts: Sendable {
   public var groupID: @Sendable (String) -> UInt32?
   /// What is wrong with a PEM file of trust roots, or nil.
   public var trustRootFault: @Sendable (String) -> String?
+  /// What is wrong with the key and secret of a directory, or nil; the second says whether it is systemd's.
+  public var credentialFault: @Sendable (String, Bool) -> String?
+  /// What is wrong with a program of the user's, or nil.
+  public var commandFault: @Sendable (String) -> String?
 
   public init(
     environment: [String: String], uid: UInt32,
     isWritableDirectory: @escaping @Sendable (String) -> Bool, fileExists: @escaping @Sendable (String) -> Bool,
-    groupID: @escaping @Sendable (String) -> UInt32?, trustRootFault: @escaping @Sendable (String) -> String?
+    groupID: @escaping @Sendable (String) -> UInt32?, trustRootFault: @escaping @Sendable (String) -> String?,
+    credentialFault: @escaping @Sendable (String, Bool) -> String?,
+    commandFault: @escaping @Sendable (String) -> String?
   ) {
     self.environment = environment
     self.uid = uid
@@ -23,6 +29,8 @@ public struct ProcessFacts: Sendable {
     self.fileExists = fileExists
     self.groupID = groupID
     self.trustRootFault = trustRootFault
+    self.credentialFault = credentialFault
+    self.commandFault = commandFault
   }
 }
 
