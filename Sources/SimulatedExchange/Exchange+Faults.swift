@@ -28,6 +28,8 @@ extension Exchange {
     case .emptySide: emptySide(fault)
     case .crossedBook: crossBook(fault)
     case .duplicateSnapshot: repeatSnapshots(fault)
+    case .tokenExpired: revokeTokens()
+    case .restate: chosenMarkets(fault).flatMap { account.open(in: $0) }.forEach { restate($0) }
     case .ping: forEachConnection(fault) { $0.emit(.ping(Text("sim".utf8)), to: $1) }
     case .binaryFrame: forEachConnection(fault) { $0.emit(.binary([0, 1, 2, 0xFF]), to: $1) }
     case .garbage, .invalidUTF8, .truncatedJSON, .oversized, .unknownChannel, .unknownMethod:
@@ -152,7 +154,7 @@ extension Exchange {
     for audience in audiences {
       for subscriber in audience.subscribers
       where subscriber.isLive && matches(fault, subscriber.connection, subscriber.topic) {
-        deliver(snapshot(of: subscriber.topic), on: subscriber.topic, to: subscriber.connection, isSnapshot: true)
+        sendSnapshot(subscriber.topic, to: subscriber.connection)
       }
     }
   }

@@ -35,9 +35,9 @@ extension Exchange {
   public func describe(_ topic: Topic) -> String {
     let suffix =
       switch topic.channel {
-      case .book, .ohlc: " \(topic.parameter)"
+      case .book, .ohlc, .level3: " \(topic.parameter)"
       case .ticker: topic.parameter == 1 ? " bbo" : ""
-      case .trade, .instrument: ""
+      case .trade, .instrument, .executions, .balances: ""
       }
     return topic.channel.rawValue + (name(of: topic).map { " " + $0 } ?? "") + suffix
   }

@@ -16,9 +16,11 @@ extension Exchange {
     if !isClosed, systemState == .online || systemState == .postOnly {
       let before = MarketView(of: markets[index], for: audiences[index])
       markets[index].step(now: now, matching: systemState == .online && status == .online)
+      workOrders(in: index)
       publishChanges(of: index, since: before)
     }
     planMarket(index)
+    sendReports()
   }
 
   /// What the audience saw before a change.
@@ -78,7 +80,7 @@ extension Exchange {
     }
     switch topic.channel {
     case .book: return markets[index].bookSnapshot(depth: topic.parameter, now: now)
-    case .ticker, .instrument: return markets[index].ticker(.snapshot, now: now)
+    case .ticker, .instrument, .executions, .balances, .level3: return markets[index].ticker(.snapshot, now: now)
     case .trade: return markets[index].trades(.snapshot)
     case .ohlc: return markets[index].candles(.snapshot, minutes: topic.parameter, now: now)
     }
@@ -87,7 +89,13 @@ extension Exchange {
   mutating func goLive(_ id: ConnectionID, _ topic: Topic, number: Int, wantsSnapshot: Bool) {
     guard let index = index(of: id), connections[index].topics[topic] == number else { return }
     audiences[audienceIndex(topic)].goLive(id, topic)
-    if wantsSnapshot, takeRule(.missingSnapshot, connection: id, topic: topic) == nil {
+    if wantsSnapshot, takeRule(.missingSnapshot, connection: id, topic: topic) == nil { sendSnapshot(topic, to: id) }
+  }
+
+  mutating func sendSnapshot(_ topic: Topic, to id: ConnectionID) {
+    if topic.channel == .executions || topic.channel == .balances {
+      sendAccountSnapshot(topic, to: id)
+    } else {
       deliver(snapshot(of: topic), on: topic, to: id, isSnapshot: true)
     }
   }

@@ -4,15 +4,15 @@ extension Exchange {
   public struct RESTAnswer: Sendable, Equatable {
     public var status: Int
     public var body: [UInt8]
+    /// How long the server keeps it back, in nanoseconds.
+    public var delay: Int64 = 0
+    /// The connection is cut instead.
+    public var isCut = false
   }
 
   /// `query` is the text after the question mark, or the body of a form.
   public func rest(path: String, query: String) -> RESTAnswer {
-    var parameters: [String: String] = [:]
-    for pair in query.split(separator: "&") {
-      let parts = pair.split(separator: "=", maxSplits: 1)
-      if parts.count == 2 { parameters[String(parts[0])] = Self.decodePercent(parts[1]) }
-    }
+    let parameters = Self.parameters(ofForm: query)
     switch path {
     case "/0/public/Time":
       var text = Text()
@@ -36,7 +36,7 @@ extension Exchange {
     }
   }
 
-  private func success(_ result: Text) -> RESTAnswer {
+  func success(_ result: Text) -> RESTAnswer {
     var text = Text()
     text.add("{\"error\":[],\"result\":")
     text += result
@@ -44,7 +44,7 @@ extension Exchange {
     return RESTAnswer(status: 200, body: text)
   }
 
-  private func failure(_ error: String) -> RESTAnswer {
+  func failure(_ error: String) -> RESTAnswer {
     var text = Text()
     text.add("{\"error\":[")
     text.add(quoted: error)
@@ -125,7 +125,7 @@ extension Exchange {
     "XBT": "X", "XDG": "X", "ETH": "X", "LTC": "X", "XRP": "X", "USD": "Z", "EUR": "Z", "GBP": "Z",
   ]
 
-  private static func restCode(_ asset: String) -> String {
+  static func restCode(_ asset: String) -> String {
     let name = legacyName(asset)
     return (prefixes[name] ?? "") + name
   }
@@ -144,7 +144,7 @@ extension Exchange {
     ]
   }
 
-  private static func decodePercent(_ text: Substring) -> String {
+  static func decodePercent(_ text: Substring) -> String {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {

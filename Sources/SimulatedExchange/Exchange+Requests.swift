@@ -37,8 +37,18 @@ extension Exchange {
     }
     switch method {
     case "ping": reply([answer.pong()], to: id)
-    case "subscribe": subscribe(request["params"], answer, from: id)
-    case "unsubscribe": unsubscribe(request["params"], answer, from: id)
+    case "subscribe":
+      switch connections[index].endpoint {
+      case .publicV2, .level3: subscribe(request["params"], answer, from: id)
+      case .privateV2: subscribeAccount(request["params"], answer, from: id)
+      }
+    case "unsubscribe":
+      switch connections[index].endpoint {
+      case .publicV2, .level3: unsubscribe(request["params"], answer, from: id)
+      case .privateV2: unsubscribeAccount(request["params"], answer, from: id)
+      }
+    case _ where connections[index].endpoint == .privateV2 && Self.tradingMethods.contains(method):
+      trade(TradingCall(connection: id, params: request["params"], answer: answer))
     default: reply([answer.failure("EGeneral:Unknown method")], to: id)
     }
   }
@@ -63,14 +73,16 @@ extension Exchange {
   // MARK: Answers and the faults that touch them
 
   /// Sends the answers of one request.
-  mutating func reply(_ answers: [Text], to id: ConnectionID, about topics: [Topic?] = []) {
+  mutating func reply(
+    _ answers: [Text], to id: ConnectionID, about topics: [Topic?] = [], after latency: Int64 = 0
+  ) {
     var answers = zip(answers, topics + Array(repeating: nil, count: max(0, answers.count - topics.count))).map { $0 }
     if answers.count > 1, takeRule(.reorderedAcks, connection: id) != nil { answers.reverse() }
     for (text, topic) in answers {
       if takeRule(.missingAck, connection: id, topic: topic) != nil { continue }
       let lateness = takeRule(.lateAck, connection: id, topic: topic).map { $0.delay ?? 3_000_000_000 } ?? 0
       let repeats = takeRule(.duplicateAck, connection: id, topic: topic) != nil ? 2 : 1
-      for _ in 0..<repeats { later(text, to: id, after: configuration.acknowledgementLatency + lateness) }
+      for _ in 0..<repeats { later(text, to: id, after: configuration.acknowledgementLatency + latency + lateness) }
     }
   }
 
@@ -119,7 +131,7 @@ extension Exchange {
         return .failure("EGeneral:Invalid arguments:event_trigger")
       }
       parameter = trigger == "bbo" ? 1 : 0
-    case .trade, .instrument: break
+    case .trade, .instrument, .executions, .balances, .level3: break
     }
     let symbols = params?["symbol"]?.array?.compactMap(\.string) ?? []
     if channel != .instrument, symbols.isEmpty || symbols.count != params?["symbol"]?.array?.count {
@@ -138,6 +150,7 @@ extension Exchange {
     case .trade: common.union(["symbol"])
     case .ohlc: common.union(["symbol", "interval"])
     case .instrument: common.union(["include_tokenized_assets", "execution_venue"])
+    case .executions, .balances, .level3: common
     }
   }
 
@@ -182,7 +195,7 @@ extension Exchange {
   func name(of topic: Topic) -> String? { topic.market.map { markets[$0].instrument.symbol } }
 
   /// False if the connection has the topic, or another depth of the same book.
-  private mutating func join(_ id: ConnectionID, _ topic: Topic, wantsSnapshot: Bool) -> Bool {
+  mutating func join(_ id: ConnectionID, _ topic: Topic, wantsSnapshot: Bool) -> Bool {
     guard let index = index(of: id) else { return false }
     let rivals =
       topic.channel == .book
@@ -224,7 +237,7 @@ extension Exchange {
     case .ohlc:
       text.add(",\"interval\":")
       text.add(integer: topic.parameter)
-    case .trade, .instrument: break
+    case .trade, .instrument, .executions, .balances, .level3: break
     }
     if let snapshot { text.add(snapshot ? ",\"snapshot\":true" : ",\"snapshot\":false") }
     if let symbol = name(of: topic) {
@@ -267,7 +280,7 @@ extension Exchange {
     }
   }
 
-  private mutating func part(_ id: ConnectionID, _ topic: Topic, number: Int) {
+  mutating func part(_ id: ConnectionID, _ topic: Topic, number: Int) {
     guard let index = index(of: id) else { return }
     counters.unsubscribed[describe(topic), default: 0] += 1
     connections[index].topics[topic] = nil

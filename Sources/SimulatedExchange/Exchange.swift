@@ -53,6 +53,11 @@ public struct Exchange: Sendable {
     case system(SystemState, cycle: Int)
     case refill(market: Int)
     case forget(ConnectionID, Topic, number: Int)
+    case trading(TradingCall)
+    case privateMessages([PrivateMessage])
+    case orderDue(Int)
+    case orderExpiry(Int)
+    case deadManSwitch(era: Int)
   }
 
   public let configuration: ExchangeConfiguration
@@ -84,11 +89,29 @@ public struct Exchange: Sendable {
   var attempts: [Int64] = []
   var blockedUntil = Int64.min
 
+  // The private side.
+  var account = Account()
+  var tokens: [String: SessionToken] = [:]
+  /// The highest nonce of each key.
+  var nonces: [String: UInt64] = [:]
+  /// Draws for the private side, so that it changes nothing about the market.
+  var privateChance: SeededGenerator
+  /// What the private channels will say when the engine has done its work.
+  var unsent: [PrivateMessage] = []
+  /// Whether reports of one kind go into one message.
+  var groupsReports = false
+  /// When the last delayed report goes out.
+  var reportsUntil = Int64.min
+  /// When every order will be cancelled; the era tells a switch apart from an earlier one.
+  var switchTime: Int64?
+  var switchEra = 0
+
   public init(configuration: ExchangeConfiguration = .init(), seed: UInt64, now: Int64) {
     self.configuration = configuration
     self.now = now
     chance = SeededGenerator(seed: seed, purpose: 0)
     mischief = SeededGenerator(seed: seed, purpose: .max)
+    privateChance = SeededGenerator(seed: seed, purpose: .max - 1)
     let instruments = InstrumentCatalog.instruments(count: max(configuration.symbolCount, 1), seed: seed)
     assets = InstrumentCatalog.assets(of: instruments)
     markets = instruments.enumerated().map { index, instrument in
@@ -98,6 +121,7 @@ public struct Exchange: Sendable {
     audiences = instruments.map { _ in Audience() } + [Audience()]
     marketIndex = Dictionary(uniqueKeysWithValues: instruments.enumerated().map { ($1.symbol.uppercased(), $0) })
     for index in markets.indices { planMarket(index) }
+    for asset in assets { account.change(asset.id, by: configuration.balances[asset.id] ?? 100_000 * powerOfTen[asset.precision]) }
   }
 
   // MARK: Time
@@ -136,6 +160,11 @@ public struct Exchange: Sendable {
     case .system(let state, let cycle): if cycle == maintenanceCycle { announce(state) }
     case .refill(let market): markets[market].emptiedSide = nil
     case .forget(let id, let topic, let number): leave(id, topic, number: number)
+    case .trading(let call): run(call)
+    case .privateMessages(let messages): for message in messages { publish(message) }
+    case .orderDue(let number): orderDue(number)
+    case .orderExpiry(let number): orderExpires(number)
+    case .deadManSwitch(let era): fireDeadManSwitch(era: era)
     }
   }
 

@@ -25,5 +25,20 @@ public struct ExchangeConfiguration: Sendable {
   /// Attempts in any ten minutes before the address is blocked for ten minutes; nil allows any number.
   public var connectionsPerTenMinutes: Int?
 
+  // The account.
+
+  public var apiKeys = [APIKey.demonstration]
+  public var accountTier = AccountTier.pro
+  /// What it owns at first, in units of each asset's own precision; a hundred thousand of everything not named.
+  public var balances: [String: Int64] = [
+    "USD": 10_000_000_0000, "EUR": 10_000_000_0000, "BTC": 1000_0000000000, "SHIB": 10_000_000_000_00000000,
+  ]
+  /// From a trading request to the engine.
+  public var orderLatency: Int64 = 0
+  /// From the engine to the answer. Above zero, execution reports come before it.
+  public var answerLatency: Int64 = 0
+  /// From the engine to the execution reports.
+  public var reportLatency: Int64 = 0
+
   public init() {}
 }

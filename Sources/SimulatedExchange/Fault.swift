@@ -36,6 +36,26 @@ public struct Fault: Sendable, Equatable {
     case strayUpdates = "stray-updates"
     case missingFields = "missing-fields"
     case exponents
+    // The account.
+    case sequenceGap = "sequence-gap"
+    case sequenceRepeat = "sequence-repeat"
+    case sequenceRestart = "sequence-restart"
+    case tokenExpired = "token-expired"
+    case tokenRefused = "token-refused"
+    case nonceError = "nonce-error"
+    case restStatus = "rest-status"
+    case restError = "rest-error"
+    case restDelay = "rest-delay"
+    case restCut = "rest-cut"
+    // Orders.
+    case orderAnswerLate = "order-answer-late"
+    case orderAnswerFirst = "order-answer-first"
+    case orderAnswerLost = "order-answer-lost"
+    case cutBeforeOrder = "cut-before-order"
+    case cutAfterOrder = "cut-after-order"
+    case refuseOrder = "refuse-order"
+    case restate
+    case otherShapes = "other-shapes"
     // Frames and text.
     case fragmentedFrames = "fragmented-frames"
     case slowFrames = "slow-frames"

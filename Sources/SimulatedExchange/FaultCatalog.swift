@@ -18,6 +18,7 @@ extension Fault {
   }
 
   private static let data: [Parameter] = [.symbol, .channel, .connection, .count, .duration]
+  private static let account: [Parameter] = [.channel, .connection, .count, .duration]
   private static let frames: [Parameter] = [.connection, .count, .duration]
 
   private static func entry(_ name: Name) -> (String, [Parameter]) {
@@ -61,6 +62,27 @@ extension Fault {
     case .strayUpdates: ("updates go on after an unsubscribe (delay, default 1 s)", data + [.delay])
     case .missingFields: ("ticker messages without some of their fields", [.symbol, .connection, .count, .duration])
     case .exponents: ("trade quantities written with exponents", [.symbol, .connection, .count, .duration])
+    case .sequenceGap: ("a private message's number skips one, as if one were lost", account)
+    case .sequenceRepeat: ("a private message has the number of the one before", account)
+    case .sequenceRestart: ("the numbers of a private channel start at 1 without a snapshot", account)
+    case .tokenExpired: ("every token issued so far is worthless, those in use too", [])
+    case .tokenRefused: ("a token is refused (text, default ESession:Invalid session)", frames + [.text])
+    case .nonceError: ("signed calls are answered EAPI:Invalid nonce", [.count, .duration])
+    case .restStatus: ("signed calls get an HTTP status (default 503)", [.code, .count, .duration])
+    case .restError: ("signed calls get an error (text, default EService:Unavailable)", [.text, .count, .duration])
+    case .restDelay: ("signed calls are answered late (delay, default 3 s)", [.delay, .count, .duration])
+    case .restCut: ("signed calls get no answer: the connection is cut", [.count, .duration])
+    case .orderAnswerLate:
+      ("execution reports come first, a trading request's answer later (delay, default 20ms)", frames + [.delay])
+    case .orderAnswerFirst:
+      ("a trading request's answer comes first, execution reports later (delay, default 20ms)", frames + [.delay])
+    case .orderAnswerLost: ("a trading request takes effect, but is not answered", frames)
+    case .cutBeforeOrder: ("the connection is cut before a trading request takes effect", frames)
+    case .cutAfterOrder: ("the connection is cut after a trading request took effect, before its answer", frames)
+    case .refuseOrder:
+      ("trading requests are answered with an error (text, default EGeneral:Internal error)", frames + [.text])
+    case .restate: ("the engine takes a tenth off the pair's open orders", [.symbol])
+    case .otherShapes: ("the next batch is answered in the other shape that has been seen", [.count, .duration])
     case .fragmentedFrames:
       ("messages in several frames of size bytes (default 16), pings between them", frames + [.size])
     case .slowFrames:

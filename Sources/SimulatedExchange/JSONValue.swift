@@ -2,7 +2,7 @@
 // be taken apart and put together again without a digit changing. Strict as RFC 8259 asks, because a server that
 // forgives would hide a client's mistake.
 
-indirect enum JSONValue: Equatable {
+indirect enum JSONValue: Equatable, Sendable {
   case null
   case bool(Bool)
   case number(String)
@@ -10,7 +10,7 @@ indirect enum JSONValue: Equatable {
   case array([JSONValue])
   case object([Member])
 
-  struct Member: Equatable {
+  struct Member: Equatable, Sendable {
     var key: String
     var value: JSONValue
   }

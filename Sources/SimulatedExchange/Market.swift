@@ -89,9 +89,11 @@ struct Market: Sendable {
     changes.append(Change(isBid: isBid, key: key, quantity: quantity))
   }
 
-  private mutating func record(
+  /// The trade's number.
+  @discardableResult
+  mutating func record(
     price: Int64, quantity: Int64, takerIsBuyer: Bool, isMarketOrder: Bool, at time: Int64
-  ) {
+  ) -> Int64 {
     tradeCount += 1
     newTrades += 1
     if trades.count >= 4 * Self.tradesKept { trades.removeFirst(3 * Self.tradesKept) }
@@ -101,6 +103,7 @@ struct Market: Sendable {
         isMarketOrder: isMarketOrder))
     candles.add(price: price, quantity: quantity, at: time)
     day.add(price: price, quantity: quantity, at: time)
+    return Int64(tradeCount)
   }
 
   mutating func beginChange() {

@@ -34,6 +34,21 @@ struct Answer {
     return text
   }
 
+  /// An answer that has another key where `result` should be.
+  func success(key: StaticString, _ value: Text) -> Text {
+    var text = Text()
+    text.add("{\"method\":")
+    text.add(quoted: method)
+    text.add(",\"")
+    text.add(key)
+    text.add("\":")
+    text += value
+    addRequestID(to: &text)
+    text.add(",\"success\":true")
+    addTimes(to: &text)
+    return text
+  }
+
   func failure(_ error: String, symbol: String? = nil) -> Text {
     var text = Text()
     text.add("{\"error\":")

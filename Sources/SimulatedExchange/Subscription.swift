@@ -2,11 +2,13 @@
 
 public enum ChannelName: String, Sendable, CaseIterable {
   case ticker, book, trade, ohlc, instrument
+  // Private.
+  case executions, balances, level3
 }
 
 public struct Topic: Hashable, Sendable {
   public var channel: ChannelName
-  /// Index of the pair in the exchange's list; nil for `instrument`.
+  /// Index of the pair in the exchange's list; nil for `instrument`, `executions` and `balances`.
   var market: Int?
   /// Depth of a book, minutes of a candle, or one for a ticker that follows the best bid and offer.
   var parameter: Int
@@ -41,4 +43,9 @@ struct Connection: Sendable {
   /// What a stalled connection will get when it resumes.
   var held: [Exchange.Output] = []
   var heldRequests: [[UInt8]] = []
+  /// Tokens of its private subscriptions.
+  var tokens: Set<String> = []
+  var executionOptions = ExecutionOptions()
+  /// The latest sequence number of each private topic.
+  var sequences: [Topic: Int] = [:]
 }

@@ -9,6 +9,8 @@ let start: Int64 = 1_791_506_040 * second
 struct Client {
   var exchange: Exchange
   let id: Exchange.ConnectionID
+  /// For private requests.
+  var token = ""
   /// Everything for this connection, in order.
   private(set) var outputs: [Exchange.Output] = []
 
