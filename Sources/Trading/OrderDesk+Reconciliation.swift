@@ -1,20 +1,103 @@
-// Finding out what became of orders that are in doubt.
+// What a snapshot of the executions tells of the orders: which are open, which fills were missed, and, by its silence,
+// which have to be looked up.
 
 import JSONText
 import MarketData
 
 extension OrderDesk {
-  /// The whole of an executions snapshot: open orders, and fills if they were asked for.
+  /// The whole of an executions snapshot: open orders, and the latest fills if they were asked for.
   public mutating func snapshotTaken(_ items: some Sequence<JSONValue>, now: Moment) -> [DeskAction] {
-    for item in items {
-      guard let report = ExecutionReport(item), let key = owner(of: report) else { continue }
-      apply(report, to: key, now: now)
+    let reports = items.compactMap { ExecutionReport($0) }
+    // Kraken lists fills with the latest first.
+    let fills = reports.filter(\.isFill).enumerated().sorted {
+      let (a, b) = ($0.element.time ?? [], $1.element.time ?? [])
+      return a == b ? $0.offset > $1.offset : a.lexicographicallyPrecedes(b)
+    }.map(\.element)
+    let known = foreign
+    foreign = [:]
+    claimEdited(reports, now: now)
+    for (index, fill) in fills.enumerated() { takeFill(fill, isLast: !fills[(index + 1)...].contains { $0.orderID == fill.orderID }, now: now) }
+    var seen: Set<OrderKey> = []
+    for report in reports where report.isOpenOrder {
+      if let key = owner(of: report) ?? lookalike(report) {
+        seen.insert(key)
+        takeOpen(report, key, now: now)
+      } else if foreign.count < Self.foreignMax {
+        var facts = known[report.orderID] ?? OrderFacts()
+        facts.take(report)
+        foreign[report.orderID] = facts
+      }
     }
+    // An order that is on its way over this very connection is not missed yet.
+    for key in orders.keys.sorted() where !seen.contains(key) {
+      guard let order = orders[key], order.isLive, order.orderID != nil || order.epoch < epoch else { continue }
+      beginSearch(key, at: now.monotonic)
+    }
+    searchOn(now: now)
     return drain()
   }
 
-  /// The outcome of a `query`: the whole answer of the REST call, or why there is none.
-  public mutating func queryAnswered(_ id: UInt64, _ root: JSONValue?, error: String?, now: Moment) -> [DeskAction] {
-    drain()
+  private mutating func takeFill(_ report: ExecutionReport, isLast: Bool, now: Moment) {
+    guard let key = owner(of: report), let order = orders[key] else { return }
+    guard let fill = report.execID, !order.fills.contains(fill) else { return }
+    var report = report
+    // `order_status` is that of the order now, which is reached with its last fill.
+    if !isLast { report.orderStatus = "partially_filled" }
+    apply(report, to: key, now: now)
+  }
+
+  private mutating func takeOpen(_ report: ExecutionReport, _ key: OrderKey, now: Moment) {
+    if let edit = orders[key]?.edit, edit.isUncertain, report.orderID == edit.orderID {
+      // The edit has not taken place.
+      orders[key]?.edit = nil
+      endClaim(key)
+    }
+    identify(key, orderID: report.orderID, now: now)
+    guard let stage = report.status ?? report.meaning?.stage, let order = orders[key] else { return }
+    orders[key]?.epoch = epoch
+    orders[key]?.facts.take(report)
+    orders[key]?.merge(report.fields)
+    advance(key, to: stage, report, isRemark: order.isNews(report), now: now)
+    endSearch(key)
+  }
+
+  /// Orders that an edit has given new ids, its answer being lost.
+  private mutating func claimEdited(_ reports: [ExecutionReport], now: Moment) {
+    for report in reports where report.isOpenOrder && byOrderID[report.orderID] == nil {
+      let named = report.clientID.flatMap { byClientID[$0] } ?? report.parentID.flatMap { byOrderID[$0] }
+      guard let key = named, let edit = orders[key]?.edit, edit.isUncertain else { continue }
+      moveOrder(key, from: edit.orderID, to: report.orderID, now: now)
+    }
+  }
+
+  /// An order in doubt that bears nothing but its client's own `order_userref`, by everything else that is known of it.
+  private func lookalike(_ report: ExecutionReport) -> OrderKey? {
+    orders.keys.sorted().first { key in
+      guard let order = orders[key] else { return false }
+      return order.isNameless && order.progress.isUnknown && isLike(report, order)
+    }
+  }
+
+  private func isLike(_ report: ExecutionReport, _ order: TrackedOrder) -> Bool {
+    guard let userref = order.facts.userref, report.userref == userref, isPlausible(report, order) else { return false }
+    return report.symbol?.uppercased() == order.facts.symbol?.uppercased()
+      && order.facts.isLike(report.isBuy, report.orderQty, report.limitPrice)
+  }
+
+  /// The answer that would say which id is the order's does not come; perhaps its reports have.
+  mutating func claimByLikeness(_ key: OrderKey, now: Moment) {
+    guard let order = orders[key] else { return }
+    let id = unclaimed.byOrderID.keys.sorted().first { id in unclaimed.byOrderID[id]?.first.map { isLike($0, order) } ?? false }
+    guard let id else { return }
+    identify(key, orderID: id, now: now)
+    claimReports(key, now: now)
+  }
+}
+
+extension ExecutionReport {
+  /// Whether a snapshot's item is of an order that is open, rather than of a fill.
+  var isOpenOrder: Bool {
+    guard let status = status ?? meaning?.stage, !status.isFinal else { return false }
+    return !isFill || orderQty != nil
   }
 }

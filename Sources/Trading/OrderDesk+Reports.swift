@@ -1,5 +1,6 @@
 // What is known, for snapshots and for `status`.
 
+import BridgeWire
 import JSONText
 import MarketData
 
@@ -16,15 +17,34 @@ extension OrderDesk {
     json.append("]")
   }
 
-  /// One JSON object for `status`.
+  /// One JSON object for `status`: orders followed, those in doubt, requests without an answer; Kraken's rate counters
+  /// as the desk reckons them; the dead man's switch, or null.
   public func writeStatus(into json: inout JSONBytes, now: Moment) {
     let live = orders.values.filter(\.isLive)
     json.append("{\"orders\":")
     json.append(live.count)
-    json.append(",\"unknown\":")
-    json.append(live.count { $0.progress.isUnknown })
-    json.append(",\"in_flight\":")
-    json.append(requests.values.count { !$0.isTold })
-    json.append("}")
+    json.member("unknown", live.count { $0.progress.isUnknown })
+    json.member("in_flight", requests.values.count { !$0.isTold })
+    json.append(",\"rate_counters\":{")
+    for (pair, count) in rates.all(now: now.monotonic) {
+      if json.needsComma { json.append(",") }
+      json.append(quoted: pair)
+      json.append(":{\"count\":")
+      // A count's unit is as long as a second's is in nanoseconds.
+      json.append(seconds: .nanoseconds(count))
+      json.member("ceiling", rates.ceilingInUse)
+      json.append("}")
+    }
+    json.append("},\"cancel_after\":")
+    if let firesAt = deadMansSwitch.firesAt, firesAt > now.monotonic {
+      json.append("{\"timeout\":")
+      json.append(deadMansSwitch.seconds)
+      json.append(",\"trigger_in\":")
+      json.append(seconds: .nanoseconds(firesAt - now.monotonic))
+      json.member("holders", deadMansSwitch.holderCount)
+      json.append("}}")
+    } else {
+      json.append("null}")
+    }
   }
 }

@@ -20,11 +20,13 @@ struct OrderDraft: Sendable {
   var userref: Int64?
   var hasOwnUserref = false
   var cancelsOnDisconnect = false
+  /// How long after sending Kraken may still take it up.
+  var patience: Duration = .seconds(10)
   /// The members to send besides symbol and token, with commas between them.
   var encoded: [UInt8] = []
 
   /// Members that Kraken never sees, and those that are written anew.
-  static let omitted: Set<String> = ["token", "cancel_on_disconnect", "symbol"]
+  static let omitted: Set<String> = ["token", "cancel_on_disconnect", "symbol", "validate"]
 
   /// - Parameter symbol: nil to read it from the parameters; in a batch it stands outside.
   init(_ parameters: RequestParameters, symbol outer: String?, names: inout OrderNames) throws(RequestFault) {
@@ -57,6 +59,8 @@ struct OrderDraft: Sendable {
     if clientID == "" { clientID = nil }
     userref = try parameters.integer("order_userref")
     if userref == 0 { userref = nil }
+    // Kraken gives an order five seconds to reach the books unless the order says up to sixty.
+    if parameters.has("deadline") { patience = .seconds(70) }
     encode(parameters, names: &names)
   }
 
@@ -75,10 +79,7 @@ struct OrderDraft: Sendable {
     var json = JSONBytes(reserving: 256)
     parameters.write(without: omitted, into: &json)
     if !isNamed, let clientID { json.member("cl_ord_id", quoted: clientID) }
-    if hasOwnUserref, let userref {
-      json.key("order_userref")
-      json.append(userref)
-    }
+    if hasOwnUserref, let userref { json.member("order_userref", userref) }
     encoded = json.bytes
   }
 }

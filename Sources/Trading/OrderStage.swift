@@ -75,12 +75,13 @@ struct OrderProgress: Sendable, Equatable {
 
   /// What is true after a time in which nothing was heard: this stage alone, without those passed meanwhile.
   ///
+  /// - Parameter isNews: there is something to tell besides the stage.
   /// - Returns: nil when the order's owner knows already.
-  mutating func settle(at stage: OrderStage) -> OrderStage? {
+  mutating func settle(at stage: OrderStage, isNews: Bool = false) -> OrderStage? {
     let wasUnknown = isUnknown
     isUnknown = false
     let isRevived = reached == .rejected && stage != .rejected
-    guard isRevived || stage.rank > reached.rank else { return wasUnknown ? reached : nil }
+    guard isRevived || stage.rank > reached.rank else { return wasUnknown || isNews ? reached : nil }
     reached = stage
     return stage
   }

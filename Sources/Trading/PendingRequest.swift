@@ -7,8 +7,9 @@ struct PendingRequest: Sendable {
     /// New orders; several for a batch.
     case add([OrderKey])
     case edit(OrderKey)
-    /// `cancel_order` brings one answer per order.
-    case cancel(answersLeft: Int)
+    /// `cancel_order` brings one answer per order; how many are still to come. Nobody knows how many orders bear an
+    /// `order_userref`, so that with one in the request more may come.
+    case cancel(left: Int, isOpenEnded: Bool, isAnswered: Bool)
     case switchTimer
     /// Whatever else is passed through: one answer, nothing to follow.
     case plain
@@ -27,7 +28,7 @@ struct PendingRequest: Sendable {
   var isTold = false
 }
 
-/// Things to do at given times, added in the order of these times.
+/// Things to do at given times, added in the order of these times: one added late is done late.
 struct Schedule<Element: Sendable>: Sendable {
   private var entries: [(at: Int64, element: Element)] = []
   private var first = 0
@@ -43,15 +44,10 @@ struct Schedule<Element: Sendable>: Sendable {
     guard let nextAt, nextAt <= now else { return nil }
     let element = entries[first].element
     first += 1
-    if first > 64, first * 2 > entries.count {
+    if first * 2 > entries.count {
       entries.removeFirst(first)
       first = 0
     }
     return element
-  }
-  
-  /// Drops what stands in front and is of no interest any more.
-  mutating func dropFirst(while isStale: (Element) -> Bool) {
-    while first < entries.count, isStale(entries[first].element) { first += 1 }
   }
 }

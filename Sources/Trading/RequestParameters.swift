@@ -71,16 +71,9 @@ struct RequestParameters {
     return list
   }
 
-  /// Writes the members as they came, without those named.
-  ///
-  /// - Returns: whether anything was written.
+  /// Writes the members as they came, without those named, separated by commas from each other and from what is there.
   func write(without omitted: Set<String>, into json: inout JSONBytes) {
-    for (name, value) in members where !omitted.contains(name) {
-      if json.needsComma { json.append(",") }
-      json.append(quoted: name)
-      json.append(":")
-      json.append(bytes: value.text)
-    }
+    for (name, value) in members where !omitted.contains(name) { json.append(Field(name, value)) }
   }
 }
 

@@ -35,34 +35,70 @@ struct TrackedOrder: Sendable {
   var facts: OrderFacts
   var orderID: String?
   var progress = OrderProgress()
-  /// The connection to Kraken on which the latest certain news came, counted.
+  /// The connection to Kraken, counted, on which it was sent or last heard of.
   var epoch: Int
-  /// No other order bears this `order_userref`.
+  /// Its `order_userref` is of the desk's making, so that no other order bears it.
   var hasOwnUserref = false
   /// How long after `sentAt` the order may still reach Kraken's books.
-  var patience: Duration = .seconds(10)
+  var patience: Duration
   var cancelsOnDisconnect = false
-  /// The bridge is to cancel it; as soon as its id is known.
+  /// The bridge is to cancel it as soon as it can; how often it has tried.
   var isCancelWanted = false
+  var cancelAttempts = 0
   /// Ids of fills that were told.
   var fills: Set<String> = []
   /// Everything Kraken has said of it, the latest of each field.
   var record: [Field] = []
   /// An edit is under way, which ends this order's id without ending the order.
   var edit: PendingEdit?
+  /// It has another id than the one it was placed with.
+  var isEdited = false
+  var search: OrderSearch?
 
   var isLive: Bool { !progress.isOver }
+  /// Only Kraken's answer can say which id is this order's: its reports bear no name of its own.
+  var isNameless: Bool { orderID == nil && facts.clientID == nil && !hasOwnUserref }
 
-  mutating func merge(_ fields: [Field]) {
+  /// - Returns: whether any of the fields is other than what was known.
+  @discardableResult
+  mutating func merge(_ fields: [Field]) -> Bool {
+    var isNews = false
     for field in fields {
       if let index = record.firstIndex(where: { $0.name == field.name }) {
+        if record[index].value != field.value { isNews = true }
         record[index].value = field.value
       } else {
         record.append(field)
+        isNews = true
       }
     }
+    return isNews
   }
 
+  /// Whether a snapshot's item says anything that the record does not.
+  func isNews(_ report: ExecutionReport) -> Bool {
+    let telling = ["order_status", "cum_qty", "order_qty", "limit_price"]
+    return report.fields.contains { field in
+      telling.contains(field.name) && record.first { $0.name == field.name }.map { $0.value != field.value } ?? false
+    }
+  }
+}
+
+/// An edit of an order, from sending it until Kraken's answer.
+struct PendingEdit: Sendable, Equatable {
+  /// The order's id before the edit.
+  var orderID: String
+  /// Requests on their way.
+  var count = 1
+  /// The end of that id, which is the end of the order only if the edit failed.
+  var heldEnd: ExecutionReport?
+  /// No answer has come in time, or none can come.
+  var isUncertain = false
+}
+
+// MARK: - Lines
+
+extension TrackedOrder {
   /// The data object of an `orders` line.
   func data(_ stage: OrderStage, _ fields: [Field]) -> [UInt8] {
     var json = JSONBytes(reserving: 160 + fields.count * 24)
@@ -82,28 +118,10 @@ struct TrackedOrder: Sendable {
     if let symbol { json.member("symbol", quoted: symbol) }
     if let orderID { json.member("order_id", quoted: orderID) }
     if let clientID = facts.clientID { json.member("cl_ord_id", quoted: clientID) }
-    if let userref = facts.userref {
-      json.key("order_userref")
-      json.append(userref)
-    }
-    for field in fields {
-      json.append(",")
-      json.append(quoted: field.name)
-      json.append(":")
-      field.value.withUnsafeBytes { json.append(bytes: $0) }
-    }
+    if let userref = facts.userref { json.member("order_userref", userref) }
+    for field in fields { json.append(field) }
     json.append("}")
   }
-}
-
-/// An edit of an order, from sending it until Kraken's answer.
-struct PendingEdit: Sendable, Equatable {
-  /// The order's id before the edit.
-  var orderID: String
-  /// The end of that id, which is the end of the order only if the edit failed.
-  var heldEnd: ExecutionReport?
-  /// The answer will not come.
-  var isUncertain = false
 }
 
 extension JSONBytes {
@@ -112,7 +130,15 @@ extension JSONBytes {
     for byte in text.utf8 { append(byte) }
   }
 
-  mutating func key(_ name: StaticString) {
+  /// A member, with a comma if anything stands before it.
+  mutating func append(_ field: Field) {
+    if needsComma { append(",") }
+    append(quoted: field.name)
+    append(":")
+    field.value.withUnsafeBytes { append(bytes: $0) }
+  }
+
+  private mutating func key(_ name: StaticString) {
     append(",\"")
     append(name)
     append("\":")
@@ -121,5 +147,10 @@ extension JSONBytes {
   mutating func member(_ name: StaticString, quoted value: some StringProtocol) {
     key(name)
     append(quoted: value)
+  }
+
+  mutating func member(_ name: StaticString, _ value: some FixedWidthInteger) {
+    key(name)
+    append(value)
   }
 }
