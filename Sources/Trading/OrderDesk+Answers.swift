@@ -97,23 +97,19 @@ extension OrderDesk {
 
   private mutating func accept(_ key: OrderKey, _ item: JSONValue, now: Moment) {
     guard let order = orders[key] else { return }
+    var early: [ExecutionReport] = []
     if let orderID = item["order_id"]?.string, !orderID.isEmpty, order.edit == nil, !order.isEdited {
+      early = unclaimed.claim(orderID)
       identify(key, orderID: orderID, now: now)
     }
     orders[key]?.epoch = epoch
     let stages = orders[key]?.progress.advance(to: .accepted) ?? []
     for stage in stages { tell(stage, of: key, stage == .accepted ? Self.warnings(item) : []) }
     endSearch(key)
-    claimReports(key, now: now)
+    for report in early { apply(report, to: key, now: now) }
   }
 
   private static func warnings(_ item: JSONValue) -> [Field] { item["warnings"].map { [Field("warnings", $0)] } ?? [] }
-
-  /// Reports that came before it was known whose they are.
-  mutating func claimReports(_ key: OrderKey, now: Moment) {
-    guard let orderID = orders[key]?.orderID else { return }
-    for report in unclaimed.claim(orderID) { apply(report, to: key, now: now) }
-  }
 
   private mutating func reject(_ keys: [OrderKey], _ error: String, _ request: PendingRequest, now: Moment) {
     let isRate = error.contains("Rate limit") || error.contains("rate limit") || error.contains("msg rate")

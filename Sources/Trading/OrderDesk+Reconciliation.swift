@@ -89,8 +89,7 @@ extension OrderDesk {
     guard let order = orders[key] else { return }
     let id = unclaimed.byOrderID.keys.sorted().first { id in unclaimed.byOrderID[id]?.first.map { isLike($0, order) } ?? false }
     guard let id else { return }
-    identify(key, orderID: id, now: now)
-    claimReports(key, now: now)
+    for report in unclaimed.claim(id) { apply(report, to: key, now: now) }
   }
 }
 
