@@ -50,7 +50,10 @@ let package = Package(
     pure("KrakenSession", ["MarketData", "JSONText", "KrakenWire"]),
     pure("FanOut", ["MarketData"]),
     pure("BridgeWire", ["JSONText"]),
-    pure("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
+    pure("Trading", ["MarketData", "JSONText", "BridgeWire", "KrakenWire"]),
+    pure(
+      "BridgeCore",
+      ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "Trading"]),
 
     // The daemon: sockets, TLS, configuration, systemd around BridgeCore.
     .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
@@ -58,7 +61,7 @@ let package = Package(
     pure(
       "BridgeDaemon",
       [
-        "MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "BridgeCore", "SystemdNotify",
+        "MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "BridgeCore", "SystemdNotify", "Trading",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Configuration", package: "swift-configuration"),
         .product(name: "Yams", package: "Yams"),
@@ -122,6 +125,7 @@ let package = Package(
     tests("KrakenSessionTests", ["KrakenSession", "KrakenWire", "JSONText", "MarketData"]),
     tests("FanOutTests", ["FanOut", "MarketData"]),
     tests("BridgeWireTests", ["BridgeWire", "JSONText"]),
+    tests("TradingTests", ["Trading", "BridgeWire", "KrakenWire", "JSONText", "MarketData"]),
     tests(
       "BridgeCoreTests",
       ["BridgeCore", "BridgeWire", "FanOut", "KrakenSession", "KrakenWire", "JSONText", "MarketData", "SimulatedExchange", "BridgeSimulation"],

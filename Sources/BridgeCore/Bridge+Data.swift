@@ -11,15 +11,19 @@ import KrakenWire
 import MarketData
 
 extension Bridge {
-  func take(_ message: KrakenData, now: Moment) {
+  func take(_ message: KrakenData, _ upstream: Upstream, now: Moment) {
+    // A channel that is not served here was not asked for here.
+    guard UpstreamName(message.channel) == upstream.name else { return }
     receivedText.set(wall: now.wall)
     switch message.channel {
-    case .ticker: for item in message.items { takeTicker(item, message, now: now) }
-    case .book: for item in message.items { takeBook(item, message, now: now) }
-    case .trade, .ohlc: takeSeries(message, now: now)
-    case .instrument: takeInstrument(message, now: now)
+    case .ticker: for item in message.items { takeTicker(item, message, upstream, now: now) }
+    case .book: for item in message.items { takeBook(item, message, upstream, now: now) }
+    case .trade, .ohlc: takeSeries(message, upstream, now: now)
+    case .instrument: takeInstrument(message, upstream, now: now)
     case .status, .heartbeat: break  // the session keeps these to itself
-    case .executions, .balances, .level3: break  // never subscribed on the public endpoint
+    case .executions: takeExecutions(message, upstream, now: now)
+    case .balances: takeBalances(message, upstream, now: now)
+    case .level3: for item in message.items { takeOrderQueues(item, message, upstream, now: now) }
     }
   }
 
@@ -33,22 +37,24 @@ extension Bridge {
   }
 
   @inline(__always)
-  private func admit(_ item: JSONValue, _ message: KrakenData, interval: Int? = nil, now: Moment) -> Admission? {
+  func admit(
+    _ item: JSONValue, _ message: KrakenData, _ upstream: Upstream, interval: Int? = nil, now: Moment
+  ) -> Admission? {
     withSymbol(of: item) {
-      session.admit(message.channel, symbol: $0, interval: interval, isSnapshot: message.isSnapshot, now: now)
+      upstream.session.admit(message.channel, symbol: $0, interval: interval, isSnapshot: message.isSnapshot, now: now)
     }
   }
 
   // MARK: Ticker and spread
 
-  private func takeTicker(_ item: JSONValue, _ message: KrakenData, now: Moment) {
-    guard case .acceptTicker(let trades, let bbo, let becameLive)? = admit(item, message, now: now),
-      let feed = (trades ?? bbo).flatMap({ catalog.feed(of: $0) }) as? TickerFeed
+  private func takeTicker(_ item: JSONValue, _ message: KrakenData, _ upstream: Upstream, now: Moment) {
+    guard case .acceptTicker(let trades, let bbo, let becameLive)? = admit(item, message, upstream, now: now),
+      let feed = (trades ?? bbo).flatMap({ upstream.feed(of: $0) }) as? TickerFeed
     else { return }
     feed.receivedWall = now.wall
     let probed = stateBeforeProbe(feed, message)
     let spreadChanged = feed.take(item)
-    if let probed, let id = trades ?? bbo { judgeProbe(feed, id, before: probed) }
+    if let probed, let id = trades ?? bbo { judgeProbe(feed, id, upstream, before: probed) }
     for topic in feed.topics where topic.upstream == trades || topic.upstream == bbo {
       if becameLive && !topic.isLive || message.isSnapshot || !topic.isLive {
         publishSnapshot(topic, now: now)
@@ -65,17 +71,17 @@ extension Bridge {
 
   // MARK: Book
 
-  private func takeBook(_ item: JSONValue, _ message: KrakenData, now: Moment) {
-    guard case .accept(let id, _)? = admit(item, message, now: now),
-      let feed = catalog.feed(of: id) as? BookFeed
+  private func takeBook(_ item: JSONValue, _ message: KrakenData, _ upstream: Upstream, now: Moment) {
+    guard case .accept(let id, _)? = admit(item, message, upstream, now: now),
+      let feed = upstream.feed(of: id) as? BookFeed
     else { return }
     let probed = stateBeforeProbe(feed, message)
     do throws(BookFault) {
       try feed.take(item, isSnapshot: message.isSnapshot)
     } catch {
-      return perform(session.topicFailed(id, TopicFault(error), now: now), now: now)
+      return perform(upstream.session.topicFailed(id, TopicFault(error), now: now), upstream, now: now)
     }
-    if let probed { judgeProbe(feed, id, before: probed) }
+    if let probed { judgeProbe(feed, id, upstream, before: probed) }
     feed.receivedWall = now.wall
     for topic in feed.topics {
       if message.isSnapshot || !topic.isLive {
@@ -102,8 +108,8 @@ extension Bridge {
   }
 
   /// The session doubles a topic's patience with each probe that found nothing wrong; this one may have.
-  private func judgeProbe(_ feed: Feed, _ id: UpstreamTopicID, before: [UInt8]) {
-    if state(of: feed) != before { session.probeFoundChange(id) }
+  private func judgeProbe(_ feed: Feed, _ id: UpstreamTopicID, _ upstream: Upstream, before: [UInt8]) {
+    if state(of: feed) != before { upstream.session.probeFoundChange(id) }
   }
 
   private func state(of feed: Feed) -> [UInt8] {
@@ -115,7 +121,7 @@ extension Bridge {
   // MARK: Trades and candles
 
   /// Each item is a line of its own; a snapshot's items are one line for each pair they belong to.
-  private func takeSeries(_ message: KrakenData, now: Moment) {
+  private func takeSeries(_ message: KrakenData, _ upstream: Upstream, now: Moment) {
     var current: (symbol: JSONValue, interval: Int64?)?
     var feed: Feed?
     for item in message.items {
@@ -124,7 +130,7 @@ extension Bridge {
       let continues = current.map { $0.interval == interval && $0.symbol.text.elementsEqual(symbol.text) } ?? false
       if !message.isSnapshot || !continues {
         if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
-        feed = admitSeries(item, message, interval: interval, now: now)
+        feed = admitSeries(item, message, upstream, interval: interval, now: now)
         current = (symbol, interval)
       }
       guard let feed else { continue }
@@ -143,12 +149,14 @@ extension Bridge {
     if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
   }
 
-  private func admitSeries(_ item: JSONValue, _ message: KrakenData, interval: Int64?, now: Moment) -> Feed? {
+  private func admitSeries(
+    _ item: JSONValue, _ message: KrakenData, _ upstream: Upstream, interval: Int64?, now: Moment
+  ) -> Feed? {
     guard
       case .accept(let id, let becameLive)? = admit(
-        item, message, interval: interval.flatMap { Int(exactly: $0) }, now: now)
+        item, message, upstream, interval: interval.flatMap { Int(exactly: $0) }, now: now)
     else { return nil }
-    let feed = catalog.feed(of: id)
+    let feed = upstream.feed(of: id)
     // Without a snapshot a new subscription starts from nothing: what was known before has a hole after it.
     if message.isSnapshot || becameLive {
       (feed as? TradeFeed)?.reset()
@@ -163,9 +171,9 @@ extension Bridge {
 
   // MARK: Instruments
 
-  private func takeInstrument(_ message: KrakenData, now: Moment) {
+  private func takeInstrument(_ message: KrakenData, _ upstream: Upstream, now: Moment) {
     guard
-      case .accept = session.admit(
+      case .accept = upstream.session.admit(
         .instrument, symbol: UnsafeRawBufferPointer(start: nil, count: 0), interval: nil,
         isSnapshot: message.isSnapshot, now: now)
     else { return }
@@ -189,22 +197,26 @@ extension Bridge {
   /// A pair that Kraken has taken off its list cannot come back by asking again; one that is back can.
   private func pairChanged(_ symbol: String, now: Moment) {
     guard let record = instruments.pairs[symbol] else { return }
-    (catalog.feed(FeedKey(channel: .book, symbol: symbol)) as? BookFeed)?.setPrecision(record.precision)
+    for channel in [KrakenChannel.book, .level3] {
+      (catalog.feed(FeedKey(channel: channel, symbol: symbol)) as? DepthFeed)?.setPrecision(record.precision)
+    }
     let delisted = Staleness(delisted: symbol)
     if record.status == "delisted" {
       delistedPairs.insert(symbol)
-      let live = catalog.sorted.filter {
-        $0.key.name == symbol && $0.key.channel != .instrument && $0.stale?.reason != StaleReason.refused.rawValue
+      for name in UpstreamName.allCases {
+        let topics = catalog.sorted.filter {
+          $0.key.name == symbol && $0.upstreamName == name && $0.key.channel != .instrument
+            && $0.stale?.reason != StaleReason.refused.rawValue
+        }
+        if !topics.isEmpty { markStale(topics, delisted, now: now) }
       }
-      guard !live.isEmpty else { return }
-      markStale(live, delisted, now: now)
     } else {
-      session.retryRefused(symbol: symbol, now: now)
+      for upstream in upstreams { upstream.session.retryRefused(symbol: symbol, now: now) }
       guard delistedPairs.remove(symbol) != nil else { return }
       for topic in catalog.sorted where topic.key.name == symbol && topic.stale == delisted {
         // Kraken still has the subscription, or never told; a fresh one brings the snapshot that makes it live.
         topic.stale = nil
-        if let upstream = topic.upstream { session.resubscribe(upstream, now: now) }
+        if let id = topic.upstream { upstream(of: topic).session.resubscribe(id, now: now) }
       }
     }
   }
@@ -212,7 +224,7 @@ extension Bridge {
   // MARK: Lines
 
   /// One update whose data is the item without what moves to the envelope.
-  private func publishItem(_ topic: Topic, _ item: JSONValue, time: JSONValue?, now: Moment) {
+  func publishItem(_ topic: Topic, _ item: JSONValue, time: JSONValue?, now: Moment) {
     publishUpdate(topic, time: time, bytesMax: item.text.count, now: now) { cursor in
       cursor.append("{")
       var first = true
@@ -225,16 +237,19 @@ extension Bridge {
     }
   }
 
+  /// - Parameter prefix: instead of the topic's own, where that depends on the item.
   func publishUpdate(
-    _ topic: Topic, time: JSONValue?, bytesMax: Int, now: Moment, _ data: (inout JSONCursor) -> Void
+    _ topic: Topic, prefix: [UInt8]? = nil, time: JSONValue?, bytesMax: Int, now: Moment,
+    _ data: (inout JSONCursor) -> Void
   ) {
+    let prefix = prefix ?? topic.updatePrefix
     let time = time.flatMap { $0.kind == .string ? $0.text : nil }
-    let envelope = topic.updatePrefix.count + (time?.count ?? 0) + EventLine.overheadMax
+    let envelope = prefix.count + (time?.count ?? 0) + EventLine.overheadMax
     guard envelope + bytesMax <= configuration.limits.lineBytesMax else { return refuseOversized(topic, now: now) }
     fanOut.publish(topic: topic.id, maxBytes: envelope + bytesMax) { pointer, seq, prev in
       var cursor = JSONCursor(pointer)
       EventLine.write(
-        &cursor, prefix: topic.updatePrefix, seq: seq, prev: prev, time: time, received: receivedText, data)
+        &cursor, prefix: prefix, seq: seq, prev: prev, time: time, received: receivedText, data)
       return UnsafeMutableRawPointer(cursor.p) - pointer
     }
     topic.lines &+= 1
@@ -275,12 +290,16 @@ extension Bridge {
 
   /// What does not fit into a line cannot be passed on whole, and is not passed on in part.
   private func refuseOversized(_ topic: Topic, now: Moment) {
-    guard let upstream = topic.upstream else { return }
-    perform(session.topicFailed(upstream, .malformed, now: now), now: now)
+    guard let id = topic.upstream else { return }
+    let upstream = upstream(of: topic)
+    perform(upstream.session.topicFailed(id, .malformed, now: now), upstream, now: now)
   }
 
   /// Tells everyone who reads one of them that these topics' data can not be relied on until their next snapshot.
+  ///
+  /// - Precondition: all of one upstream, and at least one.
   func markStale(_ topics: [Topic], _ staleness: Staleness, now: Moment) {
+    let upstream = topics[0].upstreamName
     for topic in topics {
       topic.isLive = false
       topic.stale = staleness
@@ -288,7 +307,7 @@ extension Bridge {
     let audience = Audience.topics(topics.map(\.id))
     publishBridgeLine(to: audience) { line, seq in
       Line.stale(
-        &line, seq: seq, reason: staleness.reason, upstream: UpstreamName.public.text, topics: topics.map(\.key),
+        &line, seq: seq, reason: staleness.reason, upstream: upstream.text, topics: topics.map(\.key),
         error: staleness.error)
     }
   }

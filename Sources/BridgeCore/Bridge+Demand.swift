@@ -13,12 +13,16 @@ extension Bridge {
   /// `status` and the instrument list are carried from the start: they cost little and everything leans on them.
   func makeStandingTopics(now: Moment) {
     let status = StatusFeed(FeedKey(channel: .status, symbol: ""))
+    status.isStanding = true
     catalog.insert(status)
     let topic = makeTopic(TopicKey(.status), feed: status)
     topic.isPinned = true
     let instrument = InstrumentFeed(FeedKey(channel: .instrument, symbol: ""))
+    instrument.isStanding = true
     catalog.insert(instrument)
-    catalog.bind(session.want(.instrument, now: now), to: instrument)
+    let upstream = upstream(.public)
+    upstream.bind(upstream.session.want(.instrument, now: now), to: instrument)
+    makeStandingExecutions(now: now)
   }
 
   var instruments: InstrumentFeed { feed(FeedKey(channel: .instrument, symbol: "")) }
@@ -74,8 +78,12 @@ extension Bridge {
       feed = book
     case .instrument: feed = instruments
     case .status: feed = statusFeed
-    case .executions, .balances, .level3, .ownTrades, .openOrders:
-      preconditionFailure("account channels are refused before a topic is made")
+    case .executions, .ownTrades, .openOrders: feed = ExecutionFeed(feedKey)
+    case .balances: feed = BalanceFeed(feedKey)
+    case .level3:
+      let book = OrderQueueFeed(feedKey, depth: key.depth!)
+      book.setPrecision(instruments.pairs[key.name]?.precision)
+      feed = book
     }
     catalog.insert(feed)
     return feed
@@ -83,57 +91,55 @@ extension Bridge {
 
   /// Asks Kraken for what the topic needs.
   private func attachUpstream(_ topic: Topic, now: Moment) {
+    let upstream = upstream(of: topic)
     switch topic.key.channel {
     case .status:
       topic.upstream = nil
     case .instrument:
-      topic.upstream = session.want(.instrument, now: now)
-      topic.isLive = instruments.record(of: topic.key) != nil && isLive(topic.upstream)
-    case .book:
-      attachBook(topic, now: now)
+      topic.upstream = upstream.session.want(.instrument, now: now)
+      topic.isLive = instruments.record(of: topic.key) != nil && upstream.isLive(topic.upstream)
+    case .book, .level3:
+      attachBook(topic, upstream, now: now)
     default:
-      let upstream = session.want(UpstreamTopic(topic.key), now: now)
-      topic.upstream = upstream
-      catalog.bind(upstream, to: topic.feed)
-      topic.isLive = isLive(upstream)
+      let id = upstream.session.want(UpstreamTopic(topic.key), now: now)
+      topic.upstream = id
+      upstream.bind(id, to: topic.feed)
+      topic.isLive = upstream.isLive(id)
     }
+    tend(upstream, now: now)
     if delistedPairs.contains(topic.key.name), topic.key.channel != .instrument {
       topic.isLive = false
       topic.stale = Staleness(delisted: topic.key.name)
       return
     }
-    if !topic.isLive, topic.upstream != nil, upstreamState == .offline || upstreamState == .connecting {
+    if !topic.isLive, topic.upstream != nil, !upstream.isConnected {
       topic.stale = Staleness(reason: StaleReason.upstreamLost.rawValue)
     }
-  }
-
-  private func isLive(_ upstream: UpstreamTopicID?) -> Bool {
-    guard let upstream else { return false }
-    return session.topicState(upstream)?.state == .live
   }
 
   /// Every depth of a pair rides on one subscription at the largest depth wanted.
   ///
   /// Kraken allows one depth per pair and connection, so going deeper means leaving the old one first: readers of the
   /// other depths are told with `stale`, and get a snapshot when the deeper book has come.
-  private func attachBook(_ topic: Topic, now: Moment) {
-    guard let feed = topic.feed as? BookFeed, let depth = topic.key.depth else { return }
+  private func attachBook(_ topic: Topic, _ upstream: Upstream, now: Moment) {
+    guard let feed = topic.feed as? DepthFeed, let depth = topic.key.depth else { return }
     let siblings = feed.topics.filter { $0 !== topic }
-    if let upstream = siblings.first?.upstream, depth <= feed.depth {
-      topic.upstream = upstream
-      topic.isLive = isLive(upstream) && feed.book.isUsable
+    if let id = siblings.first?.upstream, depth <= feed.depth {
+      topic.upstream = id
+      topic.isLive = upstream.isLive(id) && feed.isUsable
       feed.refreshViews()
       return
     }
     let live = siblings.filter(\.isLive)
     if let old = siblings.first?.upstream {
-      catalog.bind(old, to: nil)
-      session.unwant(old, now: now)
+      upstream.bind(old, to: nil)
+      upstream.session.unwant(old, now: now)
     }
     feed.restart(depth: depth)
-    let upstream = session.want(.book(topic.key.name, depth: depth), now: now)
-    catalog.bind(upstream, to: feed)
-    for each in feed.topics { each.upstream = upstream }
+    let id = upstream.session.want(
+      UpstreamTopic(channel: feed.key.channel, symbol: topic.key.name, depth: depth), now: now)
+    upstream.bind(id, to: feed)
+    for each in feed.topics { each.upstream = id }
     if !live.isEmpty { markStale(live, Staleness(reason: Self.resubscribing), now: now) }
   }
 
@@ -163,16 +169,20 @@ extension Bridge {
 
   private func drop(_ topic: Topic, now: Moment) {
     let feed = topic.feed
-    let upstream = topic.upstream
+    let upstream = upstream(of: topic)
+    let id = topic.upstream
     tellRemainingReaders(of: topic, now: now)
     catalog.remove(topic)
     fanOut.removeTopic(topic.id)
-    if let upstream, topic.key.channel != .instrument, !feed.topics.contains(where: { $0.upstream == upstream }) {
-      catalog.bind(upstream, to: nil)
-      session.unwant(upstream, now: now)
+    if !feed.isStanding {
+      if let id, !feed.topics.contains(where: { $0.upstream == id }) {
+        upstream.bind(id, to: nil)
+        upstream.session.unwant(id, now: now)
+        tend(upstream, now: now)
+      }
+      if feed.topics.isEmpty { catalog.remove(feed) }
     }
-    if feed.topics.isEmpty, feed !== instruments, feed !== statusFeed { catalog.remove(feed) }
-    (feed as? BookFeed)?.refreshViews()
+    (feed as? DepthFeed)?.refreshViews()
   }
 
   /// Those who follow whatever there is make no demand, but must not take the last state for the present one.
@@ -184,7 +194,7 @@ extension Bridge {
     markStale([topic], Staleness(reason: Self.dropped), now: now)
     line.removeAll()
     Line.stale(
-      &line, seq: nil, reason: Self.dropped, upstream: UpstreamName.public.text, topics: [topic.key])
+      &line, seq: nil, reason: Self.dropped, upstream: topic.upstreamName.text, topics: [topic.key])
     for connection in connectionsInOrder
     where !connection.followsEverything && fanOut.isSubscribed(connection.id, to: topic.id) {
       send(to: connection.id)
@@ -226,37 +236,5 @@ extension Bridge {
       key.name = parts.joined(separator: "/")
     }
     return key
-  }
-}
-
-extension FeedKey {
-  init(_ key: TopicKey) {
-    let channel: KrakenChannel =
-      switch key.channel {
-      case .ticker, .spread: .ticker
-      case .book: .book
-      case .trade: .trade
-      case .ohlc: .ohlc
-      case .instrument: .instrument
-      case .status: .status
-      case .executions, .ownTrades, .openOrders: .executions
-      case .balances: .balances
-      case .level3: .level3
-      }
-    self.init(channel: channel, symbol: channel.hasSymbols ? key.name : "", interval: key.interval)
-  }
-}
-
-extension UpstreamTopic {
-  /// What Kraken is asked for on behalf of a topic; books are asked for by `attachBook`.
-  init(_ key: TopicKey) {
-    switch key.channel {
-    case .spread: self = .ticker(key.name, .bbo)
-    case .ticker: self = .ticker(key.name, key.eventTrigger == nil ? .trades : .bbo)
-    case .trade: self = .trade(key.name)
-    case .ohlc: self = .ohlc(key.name, interval: key.interval!)
-    case .book: self = .book(key.name, depth: key.depth!)
-    default: self.init(channel: FeedKey(key).channel)
-    }
   }
 }

@@ -30,10 +30,11 @@ extension Bridge {
     if let topic = catalog[key], topic.isLive {
       return answerSnapshot(connection.id, topic, head, now: now)
     }
-    guard upstreamState != .offline, upstreamState != .connecting else {
+    guard upstream(key.channel.upstreamName).isConnected else {
       let what = key.name.isEmpty ? key.channel.rawValue : "\(key.channel.rawValue) \(key.name)"
       throw RequestFault(.upstreamOffline, "no connection to Kraken, and \(what) is not at hand")
     }
+    try checkOrderQueues(key)
     // Not carried: asked for now, answered when it has come, and kept for a while in case somebody asks again.
     let topic = topic(key, now: now)
     if topic.isLive {

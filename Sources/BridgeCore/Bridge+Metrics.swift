@@ -7,22 +7,8 @@ import MarketData
 
 extension Bridge {
   func metricsText(now: Moment) -> String {
-    let status = session.status
     var text = MetricsText()
-    text.gauge("kraken_bridge_upstream_online", "1 while the upstream is online.", [("upstream", "public")],
-      upstreamState == .online ? 1 : 0)
-    text.counter("kraken_bridge_upstream_messages_total", "Messages received from Kraken.", [("upstream", "public")],
-      UInt64(status.messages))
-    text.counter("kraken_bridge_upstream_bytes_total", "Bytes of messages received.", [("upstream", "public")],
-      UInt64(status.bytes))
-    text.counter("kraken_bridge_upstream_reconnects_total", "Connections after the first.", [("upstream", "public")],
-      UInt64(status.reconnects))
-    text.counter("kraken_bridge_upstream_garbage_total", "Messages that were not understood.",
-      [("upstream", "public")], UInt64(status.garbage))
-    if let roundTrip = status.roundTrip {
-      text.gauge("kraken_bridge_upstream_round_trip_microseconds", "Last ping's round trip.",
-        [("upstream", "public")], UInt64(max(0, roundTrip / 1000)))
-    }
+    for upstream in upstreams where upstream.isEnabled { write(upstream, to: &text) }
     text.gauge("kraken_bridge_attempts_left", "Connection attempts left in the budget.", [],
       UInt64(budget.attemptsLeft(now: now)))
     let counts = topicCounts
@@ -45,6 +31,23 @@ extension Bridge {
     text.gauge("kraken_bridge_last_seq", "The newest sequence number.", [], fanOut.lastSeq)
     text.gauge("kraken_bridge_resident_bytes", "Resident memory.", [], UInt64(residentBytes))
     return text.text
+  }
+
+  private func write(_ upstream: Upstream, to text: inout MetricsText) {
+    let status = upstream.session.status
+    let name = [("upstream", upstream.name.text)]
+    text.gauge("kraken_bridge_upstream_online", "1 while the upstream is online.", name, upstream.state == .online ? 1 : 0)
+    text.counter(
+      "kraken_bridge_upstream_messages_total", "Messages received from Kraken.", name, UInt64(status.messages))
+    text.counter("kraken_bridge_upstream_bytes_total", "Bytes of messages received.", name, UInt64(status.bytes))
+    text.counter(
+      "kraken_bridge_upstream_reconnects_total", "Connections after the first.", name, UInt64(status.reconnects))
+    text.counter(
+      "kraken_bridge_upstream_garbage_total", "Messages that were not understood.", name, UInt64(status.garbage))
+    guard let roundTrip = status.roundTrip else { return }
+    text.gauge(
+      "kraken_bridge_upstream_round_trip_microseconds", "Last ping's round trip.", name,
+      UInt64(max(0, roundTrip / 1000)))
   }
 }
 

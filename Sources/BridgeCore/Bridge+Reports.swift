@@ -36,7 +36,7 @@ extension Bridge {
     out.add("seq", fanOut.lastSeq)
     out.add("ready", !isShuttingDown)
     out.add("upstreams") { array in
-      array.list(UpstreamName.allCases) { writeUpstream(&$0, $1, now: now) }
+      array.list(upstreams) { writeUpstream(&$0, $1, now: now) }
     }
     out.add("budget") { value in
       value.append("{")
@@ -94,14 +94,14 @@ extension Bridge {
     out.append("}")
   }
 
-  private func writeUpstream(_ out: inout JSONBytes, _ name: UpstreamName, now: Moment) {
+  private func writeUpstream(_ out: inout JSONBytes, _ upstream: Upstream, now: Moment) {
     out.append("{")
-    out.add("name", name.text)
+    out.add("name", upstream.name.text)
     defer { out.append("}") }
-    guard name == .public else { return out.add("state", "disabled") }
-    let status = session.status
-    out.add("state", upstreamState.rawValue)
-    out.add("url", configuration.publicURL)
+    out.add("state", upstream.stateText)
+    guard upstream.isEnabled else { return }
+    let status = upstream.session.status
+    out.add("url", configuration.url(of: upstream.name))
     out.add("reason", status.reason)
     out.add("attempt", status.attempt)
     out.add("retry_in", status.retryAt.map { Duration.nanoseconds(max(0, $0 - now.monotonic)) })
@@ -154,8 +154,8 @@ extension Bridge {
 
   private func condition(_ topic: Topic) -> TopicCondition {
     if topic.isLive { return .live }
-    if let upstream = topic.upstream {
-      switch session.topicState(upstream)?.state {
+    if let id = topic.upstream {
+      switch upstream(of: topic).session.topicState(id)?.state {
       case .quarantined: return .quarantined
       case .refused: return .refused
       default: break
@@ -181,13 +181,17 @@ extension Bridge {
         out.add("lines", topic.lines)
         out.add("last_seq", fanOut.lastSeq(of: topic.id))
         out.add("last_received", topic.lastReceivedWall == 0 ? nil : Timestamp.text(wall: topic.lastReceivedWall))
-        out.add("failures", topic.upstream.flatMap { session.topicState($0)?.failures } ?? 0)
+        out.add("failures", failures(of: topic))
         out.add("reason", topic.stale?.reason)
         out.add("error", topic.stale?.error)
         out.append("}")
       }
     }
     out.append("}")
+  }
+
+  private func failures(of topic: Topic) -> Int {
+    topic.upstream.flatMap { upstream(of: topic).session.topicState($0)?.failures } ?? 0
   }
 
   private func writeSubscriptions(_ out: inout JSONBytes, _ connection: Connection) {

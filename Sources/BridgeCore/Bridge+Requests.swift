@@ -20,7 +20,7 @@ extension Bridge {
         line.removeAll()
         Answer.pong(&line, head, timeOut: now.wall)
         send(to: connection.id)
-      case .order: throw orderFault(connection)
+      case .order(let method): try order(method, params: request.params, from: connection, head, now: now)
       case .reload:
         try checkIsOwner(connection, "reload")
         reloadRequests[connection.id, default: []].append(head)
@@ -70,13 +70,9 @@ extension Bridge {
       throw RequestFault(
         .notPermitted, "\(channel.rawValue) needs a listener with account scope; this one has market only")
     }
-    throw RequestFault(.notConfigured, "no credentials are configured, so there is no \(channel.rawValue)")
-  }
-
-  private func orderFault(_ connection: Connection) -> RequestFault {
-    configuration.listeners[connection.listener].allowsTrade
-      ? RequestFault(.notConfigured, "trading is not configured")
-      : RequestFault(.notPermitted, "orders need a listener with trade scope; this one has none")
+    guard configuration.hasCredentials else {
+      throw RequestFault(.notConfigured, "no credentials are configured, so there is no \(channel.rawValue)")
+    }
   }
 
   private func checkIsOwner(_ connection: Connection, _ what: String) throws(RequestFault) {

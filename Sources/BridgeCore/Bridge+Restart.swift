@@ -8,6 +8,7 @@ import BridgeWire
 import FanOut
 import KrakenSession
 import MarketData
+import Trading
 
 extension Bridge {
   // MARK: Handing over
@@ -21,7 +22,7 @@ extension Bridge {
   /// Lets go of Kraken. Readers are told, and none is told goodbye. To be followed by `endTurn` and `handOver`.
   public func beginHandover(now: Moment) {
     isShuttingDown = true
-    perform(session.stop(now: now), now: now)
+    stopUpstreams(now: now)
     // Nobody is left who could answer later.
     for topic in catalog.sorted where !topic.held.isEmpty { answerHeld(topic, now: now) }
   }
@@ -47,7 +48,8 @@ extension Bridge {
           id: connection.id, listener: configuration.listeners[connection.listener].name, peer: connection.peer,
           connectedAt: connection.connectedAt, input: connection.input, isHalfClosed: connection.isHalfClosed,
           isClosing: connection.isClosing, followsEverything: connection.followsEverything,
-          explicit: connection.explicit.sorted(), wildcards: connection.wildcards)
+          explicit: connection.explicit.sorted(), wildcards: connection.wildcards,
+          orderStream: connection.orderStream)
       })
   }
 
@@ -69,14 +71,14 @@ extension Bridge {
         fanOut.closeWhenWritten(saved.id)
         continue
       }
-      takeUp(saved, listener: listener)
+      takeUp(saved, listener: listener, now: now)
     }
     wideInstrumentReaders = connections.values.reduce(0) { $0 + $1.instrumentListsFollowed }
     // Nobody may want a topic that lingered; it lingers anew.
     for topic in catalog.sorted { demandFell(topic, now: now) }
   }
 
-  private func takeUp(_ saved: BridgeState.SavedConnection, listener: Int) {
+  private func takeUp(_ saved: BridgeState.SavedConnection, listener: Int, now: Moment) {
     let connection = Connection(
       id: saved.id, listener: listener, peer: saved.peer, connectedAt: saved.connectedAt)
     connection.input = saved.input
@@ -85,6 +87,9 @@ extension Bridge {
     connection.followsEverything = saved.followsEverything
     connection.explicit = Set(saved.explicit)
     connection.wildcards = saved.wildcards
+    connection.orderStream = saved.orderStream
+    if let topic = saved.orderStream { orders.insert(topic, of: HolderID(saved.id)) }
+    admitTrader(connection, configuration.listeners[listener], now: now)
     if !saved.input.isEmpty {
       connection.isInputPaused = true
       pausedInput.insert(saved.id)
@@ -106,8 +111,10 @@ extension Bridge {
       if lineMayBeTorn { endTornLine(id) }
       line.removeAll()
       Line.gap(&line, reason: GapReason.restart.text, from: 1, to: fanOut.lastSeq, dropped: nil)
-      Line.stale(
-        &line, seq: nil, reason: Self.dropped, upstream: UpstreamName.public.text, topics: nil)
+      let account = configuration.listeners[listener].allowsAccount && configuration.hasCredentials
+      for name in account ? UpstreamName.allCases : [.public] {
+        Line.stale(&line, seq: nil, reason: Self.dropped, upstream: name.text, topics: nil)
+      }
       send(to: id)
     }, now: now)
   }

@@ -42,6 +42,7 @@ extension Bridge {
     let connection = Connection(id: id, listener: listener, peer: peer, connectedAt: now.monotonic)
     connections[id] = connection
     connectionsByUID[peer.uid] = ofUID + 1
+    admitTrader(connection, policy, now: now)
     membershipChanges += 1
     greeting(id)
     follow(policy.preset, connection, now: now)
@@ -50,9 +51,7 @@ extension Bridge {
 
   private func sayHello(to id: SubscriberID, _ policy: ListenerPolicy) {
     line.removeAll()
-    let upstreams = UpstreamName.allCases.map { name in
-      (name: name.text, state: name == .public ? upstreamState.rawValue : "disabled")
-    }
+    let upstreams = upstreams.map { (name: $0.name.text, state: $0.stateText) }
     Line.hello(
       &line, seq: fanOut.lastSeq, version: configuration.version, scope: policy.scopeNames, upstreams: upstreams)
     send(to: id)
@@ -187,9 +186,13 @@ extension Bridge {
 
   /// Who can not ask any more, follows nothing and waits for nothing is closed once its last answer is written.
   func closeIfDone(_ connection: Connection) {
-    guard connection.isHalfClosed, connection.heldCount == 0, connection.wildcards.isEmpty,
-      !fanOut.isFollowing(connection.id)
-    else { return }
+    guard connection.isHalfClosed, connection.heldCount == 0, connection.wildcards.isEmpty else { return }
+    if connection.orderStream == nil {
+      guard !fanOut.isFollowing(connection.id) else { return }
+    } else {
+      guard !connection.followsEverything, fanOut.subscriptionCount(connection.id) == 1 else { return }
+    }
+    guard !isWaitingForOrders(connection) else { return }
     close(connection)
   }
 
@@ -229,6 +232,7 @@ extension Bridge {
       topic.demand -= 1
       demandFell(topic, now: now)
     }
+    traderGone(connection, now: now)
     if connection.heldCount > 0 { dropHeld(of: id, now: now) }
     for _ in 0..<connection.instrumentListsFollowed { instrumentsFell(now: now) }
     departures.append(

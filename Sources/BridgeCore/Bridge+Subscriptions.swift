@@ -47,6 +47,7 @@ extension Bridge {
         .limitExceeded, "a connection may have \(configuration.limits.subscriptionsPerConnection) subscriptions")
     }
     try checkRefused(key)
+    try checkOrderQueues(key)
     let start: Start = options.since.map { .since($0) } ?? (options.snapshot ? .snapshotOwed : .live)
     let topic = follow(key, connection, start: start, expired: &expired, now: now)
     if mustAskKraken(topic) {
@@ -112,8 +113,9 @@ extension Bridge {
 
   /// Whether Kraken's word on this topic is still out, and Kraken is there to give it.
   private func mustAskKraken(_ topic: Topic) -> Bool {
-    guard let upstream = topic.upstream, upstreamState != .offline, upstreamState != .connecting else { return false }
-    switch session.topicState(upstream)?.state {
+    let upstream = upstream(of: topic)
+    guard let id = topic.upstream, upstream.isConnected else { return false }
+    switch upstream.session.topicState(id)?.state {
     case .wanted, .asked: return true
     default: return false
     }

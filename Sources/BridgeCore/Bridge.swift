@@ -7,6 +7,8 @@
 //   Bridge+Upstream       what the session says, carried out
 //   Bridge+Data           Kraken's data into feeds and lines
 //   Bridge+Demand         which topics exist, and for how long
+//   Bridge+Account        what needs credentials: tokens, executions, balances, level 3
+//   Bridge+Trading        orders
 //   Bridge+Subscribers    connections, their input and their end
 //   Bridge+Requests       who may ask what
 //   Bridge+Subscriptions  subscribe and unsubscribe
@@ -19,14 +21,17 @@ import JSONText
 import KrakenSession
 import KrakenWire
 import MarketData
+import Trading
 
 public final class Bridge {
   var configuration: BridgeConfiguration
-  var session: KrakenSession
+  /// By the raw value of their names.
+  let upstreams: [Upstream]
   var budget: AttemptBudget
   var fanOut: FanOut
   let firstSeq: UInt64
   let catalog = Catalog()
+  let orders: OrderStreams
   /// Topics of the process before that were not made again yet.
   var savedTopics: [TopicKey: BridgeState.SavedTopic] = [:]
 
@@ -34,14 +39,14 @@ public final class Bridge {
   var connectionsByUID: [UInt32: Int] = [:]
   var upstreamParser = JSONParser()
   var requestParser = RequestParser()
+  /// Parameters of orders, and what Kraken's REST API says of them.
+  var orderParser = JSONParser()
   /// Scratch for directed lines and snapshots; its memory is kept.
   var line = JSONBytes(reserving: 4096)
   /// `received` of the message at hand, as JSON text.
   var receivedText = ReceivedText()
   var actions: [BridgeAction] = []
 
-  /// The state last announced; hello lines and offline checks use it.
-  var upstreamState = UpstreamState.offline
   /// Topics nobody wants, oldest first; each is dropped when its time is up and it is still unwanted.
   var lingering: [(deadline: Int64, topic: TopicID)] = []
   /// Requests waiting for Kraken, oldest deadline first.
@@ -63,6 +68,8 @@ public final class Bridge {
   var rates: LineRates
   let startedAt: Moment
   var isShuttingDown = false
+  /// `start` was called: from then on upstreams may be connected.
+  private(set) var hasStarted = false
   /// See `membershipVersion`.
   var membershipChanges: UInt64 = 0
   /// What the process before left, until `start` has taken it up.
@@ -75,7 +82,11 @@ public final class Bridge {
   ///   - restored: what the process before left; its readers are connected from the start.
   public init(configuration: BridgeConfiguration, seed: UInt64, restoring restored: BridgeState? = nil, now: Moment) {
     self.configuration = configuration
-    session = KrakenSession(configuration: configuration.session, seed: seed)
+    upstreams = UpstreamName.allCases.map { name in
+      Upstream(
+        name, configuration.session, isEnabled: name == .public || configuration.hasCredentials, seed: seed)
+    }
+    orders = OrderStreams(OrderDesk(configuration: configuration.trading, seed: seed ^ UInt64(bitPattern: now.wall)))
     budget = configuration.budget
     var log = FanOutConfiguration()
     log.ringBytes = configuration.limits.ringBytes
@@ -109,10 +120,11 @@ public final class Bridge {
     self.restored = nil
     savedTopics = Dictionary(
       (restored?.topics ?? []).map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
+    hasStarted = true
     makeStandingTopics(now: now)
     if let restored { takeUp(restored, now: now) }
     applyPins(configuration.pins, now: now)
-    session.start(now: now)
+    tendUpstreams(now: now)
   }
 
   public func takeActions() -> [BridgeAction] {
@@ -126,7 +138,7 @@ public final class Bridge {
   /// Call at the end of each batch of input: everyone who can be written to is brought up to date.
   public func endTurn<T: SubscriberTransport>(now: Moment, transport: inout T) {
     takePausedInput(now: now)
-    var composer = SnapshotComposer(catalog: catalog, lastSeq: fanOut.lastSeq)
+    var composer = SnapshotComposer(catalog: catalog, orders: orders, lastSeq: fanOut.lastSeq)
     if let deadline = fanOut.nextLagCheck, deadline <= now.monotonic {
       for notice in fanOut.checkLag(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
     }
@@ -140,7 +152,10 @@ public final class Bridge {
   public var nextDeadline: Int64? {
     guard !isTurnDue else { return turnEndedAt }
     var earliest = rates.nextTick
-    if let deadline = session.nextDeadline { earliest = min(earliest, deadline) }
+    for upstream in upstreams {
+      if let deadline = upstream.session.nextDeadline { earliest = min(earliest, deadline) }
+    }
+    if let deadline = orders.desk.nextDeadline { earliest = min(earliest, deadline) }
     if let first = lingering.first { earliest = min(earliest, first.deadline) }
     if let first = heldDeadlines.first { earliest = min(earliest, first.deadline) }
     if let deadline = fanOut.nextLagCheck { earliest = min(earliest, deadline) }
@@ -149,8 +164,12 @@ public final class Bridge {
 
   /// Must be followed by `endTurn`, as every batch of input.
   public func deadlineReached(now: Moment) {
-    if let deadline = session.nextDeadline, deadline <= now.monotonic {
-      perform(session.deadlineReached(now: now, budget: &budget), now: now)
+    for upstream in upstreams {
+      guard let deadline = upstream.session.nextDeadline, deadline <= now.monotonic else { continue }
+      perform(upstream.session.deadlineReached(now: now, budget: &budget), upstream, now: now)
+    }
+    if let deadline = orders.desk.nextDeadline, deadline <= now.monotonic {
+      perform(orders.desk.deadlineReached(now: now), now: now)
     }
     dropLingering(now: now)
     expireHeld(now: now)
@@ -165,12 +184,16 @@ public final class Bridge {
   public func reconfigure(_ next: BridgeConfiguration, now: Moment) {
     let before = configuration
     configuration = next
+    // Whether there are credentials is told by `credentialsChanged`.
+    configuration.hasCredentials = before.hasCredentials
+    orders.desk.configuration = next.trading
+    makeStandingExecutions(now: now)
     applyPins(next.pins, replacing: before.pins, now: now)
   }
 
   public func beginShutdown(now: Moment) {
     isShuttingDown = true
-    perform(session.stop(now: now), now: now)
+    stopUpstreams(now: now)
     line.removeAll()
     Line.goodbye(&line, reason: "shutdown")
     for connection in connectionsInOrder {
@@ -186,11 +209,15 @@ public final class Bridge {
   public func statusLine(now: Moment) -> String {
     let live = catalog.count(where: \.isLive)
     let readers = connections.count
-    return "public \(upstreamState.rawValue), \(live) of \(catalog.count) topics live, "
+    let states = upstreams.filter(\.isEnabled).map { "\($0.name.text) \($0.stateText)" }.joined(separator: ", ")
+    return "\(states), \(live) of \(catalog.count) topics live, "
       + "\(readers) \(readers == 1 ? "reader" : "readers"), \(rates.deliveredPerSecond) lines/s"
   }
 
   // MARK: Small things everyone uses
+
+  func upstream(_ name: UpstreamName) -> Upstream { upstreams[Int(name.rawValue)] }
+  func upstream(of topic: Topic) -> Upstream { upstream(topic.upstreamName) }
 
   var publishedLines: UInt64 { fanOut.lastSeq + 1 - firstSeq }
 

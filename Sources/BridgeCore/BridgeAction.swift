@@ -10,6 +10,10 @@ public enum BridgeAction: Sendable {
   case log(LogRecord)
   /// The attempt budget or the sequence floor changed: write `Bridge.savedState` to the state directory.
   case saveState
+  /// Get a token for a connection of this upstream; answer with `Bridge.tokenArrived`.
+  case requestToken(UpstreamName)
+  /// Ask Kraken's REST API, signed; `form` is the body without the nonce. Answer with `Bridge.restAnswered`.
+  case rest(UInt64, path: String, form: String)
   /// A subscriber that may do so asked for a reload; answer with `Bridge.reloadFinished`.
   case reload(SubscriberID)
 }
@@ -34,6 +38,7 @@ public struct LogRecord: Sendable, Equatable {
     case readerRefused = "reader_refused"
     case readerGap = "reader_gap"
     case configurationRefused = "configuration_refused"
+    case order
   }
 
   public var level: Level

@@ -5,6 +5,7 @@ import BridgeWire
 import FanOut
 import KrakenSession
 import KrakenWire
+import Trading
 
 /// The conversations the bridge can hold, one connection each.
 public enum UpstreamName: UInt8, Sendable, CaseIterable {
@@ -17,6 +18,9 @@ public enum UpstreamName: UInt8, Sendable, CaseIterable {
     case .level3: "level3"
     }
   }
+
+  /// Who is concerned by its state.
+  var scope: Scope { self == .public ? .market : .account }
 }
 
 /// Who is at the other end of a subscriber's socket, as the kernel says (`SO_PEERCRED`).
@@ -123,6 +127,11 @@ public struct BridgeConfiguration: Sendable {
   public var version: String
   public var pid: Int32
   public var publicURL: String
+  public var privateURL = ""
+  public var level3URL = ""
+  /// Whether there is what tokens are made of; without it there is no account.
+  public var hasCredentials = false
+  public var trading = TradingConfiguration()
   public var session: SessionConfiguration
   public var listeners: [ListenerPolicy]
   public var pins: [PinnedSubscription]
@@ -148,5 +157,13 @@ public struct BridgeConfiguration: Sendable {
     self.ownUID = ownUID
     self.seqFloor = seqFloor
     self.budget = budget
+  }
+
+  func url(of upstream: UpstreamName) -> String {
+    switch upstream {
+    case .public: publicURL
+    case .private: privateURL
+    case .level3: level3URL
+    }
   }
 }

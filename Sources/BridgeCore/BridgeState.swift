@@ -27,10 +27,11 @@ public struct BridgeState: Sendable {
     var followsEverything: Bool
     var explicit: [UInt32]
     var wildcards: [TopicParameters]
+    var orderStream: TopicID?
   }
 
   /// Raised with every change of the format.
-  static let version: UInt64 = 1
+  static let version: UInt64 = 2
   private static let magic = Array("kraken-bridge state ".utf8)
 
   public var fanOut: FanOutState
@@ -64,6 +65,7 @@ public struct BridgeState: Sendable {
       writer.write(optional: topic.key.depth)
       writer.write(optional: topic.key.interval)
       writer.write(topic.key.eventTrigger ?? "")
+      writer.write(optional: topic.key.executions?.bits)
       writer.write(topic.id.index)
       writer.write(topic.createdAfter)
       writer.write(topic.lines)
@@ -90,6 +92,7 @@ public struct BridgeState: Sendable {
         writer.write(optional: topics.interval)
         writer.write(topics.eventTrigger ?? "")
       }
+      writer.write(optional: connection.orderStream.map { Int($0.index) })
     }
     return writer.bytes
   }
@@ -103,7 +106,8 @@ public struct BridgeState: Sendable {
       SavedTopic(
         key: TopicKey(
           try reader.channel(), try reader.text(), isAsset: try reader.flag(), depth: try reader.optionalInt(),
-          interval: try reader.optionalInt(), eventTrigger: try reader.optionalText()),
+          interval: try reader.optionalInt(), eventTrigger: try reader.optionalText(),
+          executions: try reader.optionalInt().map { ExecutionOptions(bits: $0) }),
         id: TopicID(index: try reader.number(UInt32.self)), createdAfter: try reader.number(),
         lines: try reader.number(), lastReceivedWall: try reader.signed())
     }
@@ -124,7 +128,8 @@ public struct BridgeState: Sendable {
             assets: try reader.list { (reader) throws(StateFault) in try reader.text() },
             depth: try reader.optionalInt(), interval: try reader.optionalInt(),
             eventTrigger: try reader.optionalText())
-        })
+        },
+        orderStream: try reader.orderStream())
     }
     guard reader.isAtEnd, isSound else { throw StateFault() }
   }
@@ -135,7 +140,10 @@ public struct BridgeState: Sendable {
     return indexes.count == topics.count && Set(topics.map(\.key)).count == topics.count
       && topics.allSatisfy { fanOut.isLive($0.id) }
       && Set(connections.map(\.id)) == Set(fanOut.connected) && connections.count == fanOut.connected.count
-      && connections.allSatisfy { $0.explicit.allSatisfy(indexes.contains) }
+      && connections.allSatisfy { connection in
+        connection.explicit.allSatisfy(indexes.contains)
+          && connection.orderStream.map { fanOut.isLive($0) && !indexes.contains($0.index) } != false
+      }
   }
 }
 
@@ -153,6 +161,12 @@ extension StateReader {
     guard let number = try optional() else { return nil }
     guard let number = Int(exactly: number) else { throw StateFault() }
     return number
+  }
+
+  fileprivate mutating func orderStream() throws(StateFault) -> TopicID? {
+    guard let index = try optionalInt() else { return nil }
+    guard let index = UInt32(exactly: index) else { throw StateFault() }
+    return TopicID(index: index)
   }
 
   fileprivate mutating func optionalText() throws(StateFault) -> String? {

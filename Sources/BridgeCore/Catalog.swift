@@ -10,7 +10,6 @@ final class Catalog {
   private(set) var topics: [TopicKey: Topic] = [:]
   private var byID: [Topic?] = []
   private var feeds: [FeedKey: Feed] = [:]
-  private var byUpstream: [Feed?] = []
 
   var count: Int { topics.count }
   func count(where predicate: (Topic) -> Bool) -> Int { topics.values.count(where: predicate) }
@@ -38,20 +37,6 @@ final class Catalog {
   func feed(_ key: FeedKey) -> Feed? { feeds[key] }
   func insert(_ feed: Feed) { feeds[feed.key] = feed }
   func remove(_ feed: Feed) { feeds[feed.key] = nil }
-
-  func feed(of upstream: UpstreamTopicID) -> Feed? {
-    upstream.index < byUpstream.count ? byUpstream[upstream.index] : nil
-  }
-
-  func bind(_ upstream: UpstreamTopicID, to feed: Feed?) {
-    while byUpstream.count <= upstream.index { byUpstream.append(nil) }
-    byUpstream[upstream.index] = feed
-  }
-
-  /// Topics that live from one subscription at Kraken.
-  func topics(of upstream: UpstreamTopicID) -> [Topic] {
-    feed(of: upstream)?.topics.filter { $0.upstream == upstream } ?? []
-  }
 
   /// In a stable order, for reports and everything else that must not depend on hashing.
   var sorted: [Topic] { byID.compactMap { $0 } }

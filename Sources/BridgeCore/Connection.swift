@@ -21,6 +21,10 @@ final class Connection {
   var followsEverything = false
   /// Requests whose answer waits for Kraken.
   var heldCount = 0
+  /// Whether its listener has trade scope.
+  var mayTrade = false
+  /// The topic of its orders' stages, once it has placed one.
+  var orderStream: TopicID?
 
   var instrumentListsFollowed: Int {
     (followsEverything ? 1 : 0) + wildcards.count { $0.channel == .instrument }

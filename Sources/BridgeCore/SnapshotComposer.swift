@@ -6,12 +6,14 @@ import JSONText
 
 struct SnapshotComposer: SnapshotSource {
   let catalog: Catalog
+  let orders: OrderStreams
   let lastSeq: UInt64
   /// Takes memory only in the turns that need it.
   private var line = JSONBytes()
 
-  init(catalog: Catalog, lastSeq: UInt64) {
+  init(catalog: Catalog, orders: OrderStreams, lastSeq: UInt64) {
     self.catalog = catalog
+    self.orders = orders
     self.lastSeq = lastSeq
   }
 
@@ -19,14 +21,23 @@ struct SnapshotComposer: SnapshotSource {
   mutating func writeSnapshot(
     of id: TopicID, seq: UInt64?, to reader: SubscriberID, into write: (UnsafeRawBufferPointer) -> Void
   ) -> Bool {
-    guard let topic = catalog[id] else { return false }
     line.removeAll()
+    if let holder = orders.holder(of: id) {
+      Line.ordersPrefix(type: "snapshot", symbol: nil).withUnsafeBytes { line.append(bytes: $0) }
+      line.append(seq ?? lastSeq)
+      line.append(",\"data\":")
+      orders.desk.writeState(of: holder, into: &line)
+      line.append("}\n")
+      line.withUnsafeBytes(write)
+      return true
+    }
+    guard let topic = catalog[id] else { return false }
     if topic.isLive {
       line.append(event: topic, seq: seq ?? lastSeq)
       line.append("\n")
     } else if let stale = topic.stale {
       Line.stale(
-        &line, seq: lastSeq, reason: stale.reason, upstream: UpstreamName.public.text, topics: [topic.key],
+        &line, seq: lastSeq, reason: stale.reason, upstream: topic.upstreamName.text, topics: [topic.key],
         error: stale.error)
     } else {
       return false

@@ -203,7 +203,7 @@ final class World {
       case .send(_, let bytes): try send(bytes)
       case .saveState: saved = SavedText(bridge.savedState, now: moment)
       case .log(let record): trace("log \(record.event.rawValue): \(record.message)")
-      case .reload: break
+      case .reload, .requestToken, .rest: break
       }
     }
   }

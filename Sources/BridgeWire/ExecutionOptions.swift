@@ -20,6 +20,20 @@ public struct ExecutionOptions: Hashable, Sendable {
 
   public init() {}
 
+  /// For storing.
+  public var bits: Int {
+    (form == .merged ? 1 : 0) | (snapshotsOrders ? 2 : 0) | (snapshotsTrades ? 4 : 0) | (everyStatus ? 8 : 0)
+      | (rateCounter ? 16 : 0)
+  }
+
+  public init(bits: Int) {
+    form = bits & 1 == 0 ? .raw : .merged
+    snapshotsOrders = bits & 2 != 0
+    snapshotsTrades = bits & 4 != 0
+    everyStatus = bits & 8 != 0
+    rateCounter = bits & 16 != 0
+  }
+
   /// Those that are not the default, as they are written on the wire.
   var parameters: [(StaticString, String)] {
     var list: [(StaticString, String)] = []

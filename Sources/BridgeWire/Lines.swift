@@ -70,6 +70,17 @@ public enum Line {
     return line.bytes
   }
 
+  /// The same for the stages of a connection's own orders.
+  public static func ordersPrefix(type: StaticString, symbol: String?) -> [UInt8] {
+    var line = JSONBytes(reserving: 96)
+    line.append("{\"channel\":\"orders\",\"type\":\"")
+    line.append(type)
+    line.append("\"")
+    line.optional("symbol", quoted: symbol)
+    line.key("seq")
+    return line.bytes
+  }
+
   public static func hello(
     _ line: inout JSONBytes, seq: UInt64, version: String, scope: [String], upstreams: [(name: String, state: String)]
   ) {

@@ -90,11 +90,14 @@ public struct Request: Equatable, Sendable {
   public var name: String
   /// JSON text, for the echo.
   public var requestID: String?
+  /// The JSON text of `params`, for trading methods: whoever carries them out reads it.
+  public var params: [UInt8]?
 
-  public init(_ method: Method, name: String, requestID: String? = nil) {
+  public init(_ method: Method, name: String, requestID: String? = nil, params: [UInt8]? = nil) {
     self.method = method
     self.name = name
     self.requestID = requestID
+    self.params = params
   }
 
   static func plain(_ name: String) -> Method? {

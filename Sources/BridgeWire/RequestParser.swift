@@ -55,7 +55,9 @@ public struct RequestParser: ~Copyable {
       if let params, params.kind != .object {
         throw RequestFault(.badParameter, "\"params\" must be an object")
       }
-      return Request(try Self.method(name, params), name: name, requestID: requestID)
+      let method = try Self.method(name, params)
+      guard case .order = method else { return Request(method, name: name, requestID: requestID) }
+      return Request(method, name: name, requestID: requestID, params: params.map { Array($0.text) })
     } catch {
       var fault = error
       fault.method = name

@@ -2,8 +2,10 @@
 //
 // The format is described in Scenarios/README.md. This file only reads it; `ScenarioRunner` plays it.
 
+import BridgeCore
 import Foundation
 import KrakenSession
+import KrakenWire
 
 struct ScenarioFile: Sendable {
   struct Step: Sendable {
@@ -81,6 +83,10 @@ enum ScenarioAction: Sendable {
   case config([String])
 
   case open, acknowledge, binary
+  case upstream(UpstreamName)
+  case token(TokenOutcome)
+  case credentials(Bool)
+  case restAnswer(String, error: String?)
   case close(code: UInt16?, reason: String)
   case fail(TransportFailure)
   case message(String)
@@ -155,6 +161,18 @@ extension ScenarioAction {
     case "include": self = .include(try argument(1))
     case "config": self = .config(Array(rest))
     case "open": self = .open
+    case "upstream":
+      guard let name = try UpstreamName.allCases.first(where: { $0.text == (try argument(1)) }) else {
+        throw wrong("no upstream")
+      }
+      self = .upstream(name)
+    case "token":
+      self = .token(.token(Array(try argument(1).utf8).withUnsafeBytes { Secret($0) }))
+    case "no-token": self = .token(.failed(rest.joined(separator: " "), mayRetry: true))
+    case "never-a-token": self = .token(.failed(rest.joined(separator: " "), mayRetry: false))
+    case "credentials": self = .credentials(try argument(1) == "yes")
+    case "rest": self = .restAnswer(rest.joined(separator: " "), error: nil)
+    case "rest-fails": self = .restAnswer("", error: rest.joined(separator: " "))
     case "ack": self = .acknowledge
     case "binary": self = .binary
     case "close":

@@ -22,6 +22,8 @@ extension ScenarioRunner {
     case "unpin": configuration.pins = []
     case "pin": configuration.pins.append(try subscription(words.dropFirst()))
     case "preset": configuration.listeners[1].preset = .topics([try subscription(words.dropFirst())])
+    case "credentials": configuration.hasCredentials = true
+    case "trading": configuration.trading.isEnabled = true
     case "show-pings": showsPings = true
     case "linger": configuration.limits.linger = try duration()
     case "answer-deadline": configuration.limits.answerDeadline = try duration()

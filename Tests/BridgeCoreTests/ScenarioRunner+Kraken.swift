@@ -6,26 +6,27 @@ import KrakenSession
 
 extension ScenarioRunner {
   func checkIsOpen() throws {
-    guard upstream == .open else { throw ScenarioSyntaxError(description: "there is no connection with Kraken") }
+    guard link.state == .open else { throw ScenarioSyntaxError(description: "there is no connection with Kraken") }
   }
 
-  func leaveUpstream(_ state: Upstream) throws {
-    guard upstream == state else { throw ScenarioSyntaxError(description: "the connection with Kraken is \(upstream)") }
-    upstream = .none
-    unanswered = []
+  func leaveUpstream(_ state: Link.State) throws {
+    guard link.state == state else {
+      throw ScenarioSyntaxError(description: "the connection with Kraken is \(link.state)")
+    }
+    link = Link()
   }
 
   func fromKraken(_ text: String) throws {
     try checkIsOpen()
     // Scenarios name bytes that are not UTF-8 by \xNN, which JSON itself does not have.
-    Array(text.utf8).replacingHexEscapes().withUnsafeBytes { bridge?.upstreamReceived(.public, text: $0, now: now) }
+    Array(text.utf8).replacingHexEscapes().withUnsafeBytes { bridge?.upstreamReceived(current, text: $0, now: now) }
     pump()
   }
 
   /// Kraken says yes to everything that was asked.
   func acknowledge() throws {
-    let requests = unanswered
-    unanswered = []
+    let requests = link.unanswered
+    link.unanswered = []
     guard !requests.isEmpty else { throw ScenarioSyntaxError(description: "nothing waits for an answer") }
     for request in requests {
       for symbol in request.symbols.isEmpty ? [""] : request.symbols {
@@ -39,23 +40,31 @@ extension ScenarioRunner {
 
   func carryOut(_ action: BridgeAction) {
     switch action {
-    case .openTransport:
-      upstream = .ordered
-      upstreamLines.append("connect")
-    case .closeTransport(_, let code, let why):
-      if upstream == .none { failures.append("there is no connection to close") }
-      upstream = .none
-      unanswered = []
-      upstreamLines.append("close \(code) \(why)")
-    case .send(_, let text): sent(text)
+    case .openTransport(let name):
+      links[name] = Link(state: .ordered)
+      note("connect", name)
+    case .closeTransport(let name, let code, let why):
+      if links[name, default: Link()].state == .none { failures.append("there is no connection to close") }
+      links[name] = nil
+      note("close \(code) \(why)", name)
+    case .send(let name, let text): sent(text, name)
+    case .requestToken(let name): note("token", name)
+    case .rest(let id, let path, let form):
+      calls.append(id)
+      upstreamLines.append("rest \(path) \(form)")
     case .log(let record): logged.append(record.event)
     case .saveState: break
     case .reload: logged.append(.warning)
     }
   }
 
-  private func sent(_ bytes: [UInt8]) {
-    if upstream != .open { failures.append("a request without a connection") }
+  /// Lines of other endpoints than the public one begin with their names.
+  private func note(_ text: String, _ name: UpstreamName) {
+    upstreamLines.append(name == .public ? text : "\(name.text) \(text)")
+  }
+
+  private func sent(_ bytes: [UInt8], _ name: UpstreamName) {
+    if links[name]?.state != .open { failures.append("a request without a connection") }
     let text = String(decoding: bytes, as: UTF8.self)
     let request = json.read(bytes) { root in
       SentRequest(
@@ -68,8 +77,8 @@ extension ScenarioRunner {
     }
     guard let request else { return failures.append("a request that is not JSON: \(text)") }
     if request.method == "ping", !showsPings { return }
-    if request.method != "ping" { unanswered.append(request) }
-    upstreamLines.append(text)
+    if request.method.hasSuffix("subscribe") { links[name]?.unanswered.append(request) }
+    note(text, name)
   }
 }
 

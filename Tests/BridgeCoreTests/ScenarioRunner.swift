@@ -18,17 +18,30 @@ final class ScenarioRunner {
 
   /// Requests and orders about the connection that were not compared yet.
   var upstreamLines: [String] = []
-  var upstream = Upstream.none
+  var links: [UpstreamName: Link] = [:]
+  /// Whose turn it is at Kraken: what Kraken's lines of the scenario are about.
+  var current = UpstreamName.public
+  /// REST calls that were not answered yet, oldest first.
+  var calls: [UInt64] = []
   var logged: [LogRecord.Event] = []
   var meanings: [String: String] = [:]
   var showsPings = false
   var failures: [String] = []
-  /// Requests that Kraken has not answered, oldest first.
-  var unanswered: [SentRequest] = []
   let json = JSONParserBox()
   var recording: ScenarioRecording?
 
-  enum Upstream { case none, ordered, open }
+  /// A connection with Kraken.
+  struct Link {
+    enum State { case none, ordered, open }
+    var state = State.none
+    /// Requests that Kraken has not answered, oldest first.
+    var unanswered: [SentRequest] = []
+  }
+
+  var link: Link {
+    get { links[current, default: Link()] }
+    set { links[current] = newValue }
+  }
 
   struct SentRequest {
     var method: String
@@ -95,24 +108,39 @@ final class ScenarioRunner {
     let bridge = started()
     switch action {
     case .open:
-      guard upstream == .ordered else { throw ScenarioSyntaxError(description: "the bridge has not ordered a connection") }
-      upstream = .open
-      bridge.upstreamOpened(.public, now: now)
+      guard link.state == .ordered else {
+        throw ScenarioSyntaxError(description: "the bridge has not ordered a connection")
+      }
+      link.state = .open
+      bridge.upstreamOpened(current, now: now)
     case .close(let code, let reason):
       try leaveUpstream(.open)
-      bridge.upstreamClosed(.public, code: code, reason: reason, now: now)
+      bridge.upstreamClosed(current, code: code, reason: reason, now: now)
     case .fail(let failure):
       try leaveUpstream(.ordered)
-      bridge.upstreamFailed(.public, failure, now: now)
+      bridge.upstreamFailed(current, failure, now: now)
     case .message(let text): try fromKraken(LinePattern.filledIn(text, meanings))
     case .binary:
       try checkIsOpen()
-      bridge.upstreamReceivedBinary(.public, now: now)
+      bridge.upstreamReceivedBinary(current, now: now)
     case .fixture(let file, let lines):
       let all = try String(contentsOf: ScenarioFile.fixtures.appendingPathComponent(file), encoding: .utf8)
         .split(separator: "\n")
       for line in lines { try fromKraken(String(all[line - 1])) }
     case .acknowledge: try acknowledge()
+    case .upstream(let name): current = name
+    case .token(let outcome): bridge.tokenArrived(current, outcome, now: now)
+    case .credentials(let available): bridge.credentialsChanged(available, now: now)
+    case .restAnswer(let body, let error):
+      guard !calls.isEmpty else { throw ScenarioSyntaxError(description: "nothing was asked of the REST API") }
+      let call = calls.removeFirst()
+      if let error {
+        bridge.restAnswered(call, body: nil, error: error, now: now)
+      } else {
+        Array(try LinePattern.filledIn(body, meanings).utf8).withUnsafeBytes {
+          bridge.restAnswered(call, body: $0, error: nil, now: now)
+        }
+      }
     case .advance(let duration): pass(duration)
     case .live(let duration): try live(duration)
     case .shutdown: bridge.beginShutdown(now: now)
@@ -157,8 +185,8 @@ final class ScenarioRunner {
       configuration.budget = saved.budget
     }
     for reader in sockets.readers { sockets.remove(reader) }
-    upstream = .none
-    unanswered = []
+    links = [:]
+    calls = []
     bridge = nil
     _ = started()
   }
@@ -183,13 +211,18 @@ final class ScenarioRunner {
 
   private func live(_ duration: Duration) throws {
     try checkIsOpen()
+    let was = current
+    defer { current = was }
     var left = duration
     while left > .zero {
       let step = min(left, .seconds(1))
       left -= step
       pass(step)
-      guard upstream == .open else { return }
-      try fromKraken(#"{"channel":"heartbeat"}"#)
+      for name in UpstreamName.allCases where links[name]?.state == .open {
+        current = name
+        try fromKraken(#"{"channel":"heartbeat"}"#)
+      }
+      guard links[was]?.state == .open else { return }
     }
   }
 

@@ -102,8 +102,12 @@ final class Conversation {
       switch session.received(root, now: now) {
       case .nothing:
         return []
-      case .actions(let actions):
+      case .actions(let actions), .tradingAnswer(let actions):
         return actions
+      case .data(let data, let actions) where data.sequence != nil:
+        let (admission, faults) = session.admit(data, now: now)
+        admissions.append(admission)
+        return actions + faults
       case .data(let data, let actions):
         for item in data.items {
           let symbol = item["symbol"]?.contents ?? UnsafeRawBufferPointer(start: nil, count: 0)
@@ -166,6 +170,7 @@ struct SentRequest: Equatable {
   var depth: Int?
   var interval: Int?
   var trigger: String?
+  var token: String?
 
   /// The symbols, or one nil for a channel without.
   var symbolsOrNone: [String?] { symbols.isEmpty ? [nil] : symbols }
@@ -181,6 +186,7 @@ struct SentRequest: Equatable {
       depth = params["depth"]?.int64.map { Int($0) }
       interval = params["interval"]?.int64.map { Int($0) }
       trigger = params["event_trigger"]?.string
+      token = params["token"]?.string
     }
     if read == nil { Issue.record("request is not JSON: \(String(decoding: bytes, as: UTF8.self))") }
   }

@@ -193,7 +193,7 @@ private struct World: ~Copyable {
     let actions = try? parser.withDocument(Array(text.utf8)) { (root: JSONValue) -> [SessionAction] in
       switch session.received(root, now: now) {
       case .nothing: return []
-      case .actions(let actions): return actions
+      case .actions(let actions), .tradingAnswer(let actions): return actions
       case .data(let data, let actions):
         for item in data.items {
           let symbol = item["symbol"]?.contents ?? UnsafeRawBufferPointer(start: nil, count: 0)

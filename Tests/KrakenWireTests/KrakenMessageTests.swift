@@ -5,12 +5,13 @@ import Testing
 @Suite struct KrakenMessageTests {
   /// What a message was taken for, without views into it.
   enum Kind: Equatable {
-    case answer, data, heartbeat, status, rateExceeded, unknownMethod, unknownChannel, versionOne
+    case answer, tradingAnswer, data, heartbeat, status, rateExceeded, unknownMethod, unknownChannel, versionOne
     case unintelligible(String)
 
     init(_ message: KrakenMessage) {
       switch message {
       case .answer: self = .answer
+      case .tradingAnswer: self = .tradingAnswer
       case .data: self = .data
       case .heartbeat: self = .heartbeat
       case .status: self = .status
@@ -74,6 +75,8 @@ import Testing
   @Test func unknownThingsAreNamed() throws {
     #expect(try kind(#"{"channel":"margins","type":"update","data":[]}"#) == .unknownChannel)
     #expect(try kind(#"{"method":"teleport","success":true}"#) == .unknownMethod)
+    #expect(try kind(#"{"method":"add_order","success":false,"error":"EOrder:Insufficient funds"}"#) == .tradingAnswer)
+    #expect(try kind(#"{"method":"batch_cancel","orders_cancelled":2,"success":true}"#) == .tradingAnswer)
     #expect(try kind(#"{"event":"systemStatus","status":"online"}"#) == .versionOne)
     #expect(try kind("[1,2]") == .versionOne)
   }

@@ -5,6 +5,16 @@ import Testing
 @Suite struct KrakenRequestTests {
   func text(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
 
+  static let token = SecretTests.secret("TOKEN")
+
+  /// Everything is asked for, whatever the present readers want of it.
+  @Test func executionsAreAskedForWhole() throws {
+    let request = text(KrakenRequest.subscribe(channel: .executions, symbols: [], token: Self.token, reqID: 7))
+    #expect(
+      request == #"{"method":"subscribe","params":{"channel":"executions","snap_orders":true,"snap_trades":true,"#
+        + #""order_status":true,"ratecounter":true,"token":"TOKEN"},"req_id":7}"#)
+  }
+
   /// Our requests are the documented ones, byte for byte.
   @Test func requestsAreTheRecordedOnes() throws {
     let recorded = Set(try Fixtures.lines("requests"))
@@ -15,16 +25,16 @@ import Testing
       KrakenRequest.subscribe(channel: .trade, symbols: ["BTC/USD"], reqID: 3),
       KrakenRequest.subscribe(channel: .ohlc, symbols: ["BTC/USD"], interval: 5, reqID: 4),
       KrakenRequest.subscribe(channel: .instrument, symbols: [], reqID: 5),
-      KrakenRequest.subscribe(channel: .level3, symbols: ["BTC/USD"], depth: 10, token: "TOKEN", reqID: 6),
-      KrakenRequest.subscribe(channel: .balances, symbols: [], token: "TOKEN", reqID: 8),
+      KrakenRequest.subscribe(channel: .level3, symbols: ["BTC/USD"], depth: 10, token: Self.token, reqID: 6),
+      KrakenRequest.subscribe(channel: .balances, symbols: [], token: Self.token, reqID: 8),
       KrakenRequest.unsubscribe(channel: .ticker, symbols: ["BTC/USD", "ETH/USD"], trigger: .bbo, reqID: 11),
       KrakenRequest.unsubscribe(channel: .book, symbols: ["BTC/USD"], depth: 10, reqID: 12),
       KrakenRequest.unsubscribe(channel: .trade, symbols: ["BTC/USD"], reqID: 13),
       KrakenRequest.unsubscribe(channel: .ohlc, symbols: ["BTC/USD"], interval: 5, reqID: 14),
       KrakenRequest.unsubscribe(channel: .instrument, symbols: [], reqID: 15),
-      KrakenRequest.unsubscribe(channel: .level3, symbols: ["BTC/USD"], depth: 10, token: "TOKEN", reqID: 16),
-      KrakenRequest.unsubscribe(channel: .executions, symbols: [], token: "TOKEN", reqID: 17),
-      KrakenRequest.unsubscribe(channel: .balances, symbols: [], token: "TOKEN", reqID: 18),
+      KrakenRequest.unsubscribe(channel: .level3, symbols: ["BTC/USD"], depth: 10, token: Self.token, reqID: 16),
+      KrakenRequest.unsubscribe(channel: .executions, symbols: [], token: Self.token, reqID: 17),
+      KrakenRequest.unsubscribe(channel: .balances, symbols: [], token: Self.token, reqID: 18),
     ]
     for request in ours { #expect(recorded.contains(text(request)), "\(text(request))") }
   }

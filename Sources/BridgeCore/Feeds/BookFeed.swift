@@ -4,30 +4,43 @@ import JSONText
 import KrakenWire
 import MarketData
 
-final class BookFeed: Feed {
+/// A feed of which one subscription, at the largest depth wanted, serves topics of several depths.
+class DepthFeed: Feed {
+  /// The depth asked of Kraken.
+  var depth: Int { preconditionFailure("every book knows its depth") }
+  /// Whether there is a verified state.
+  var isUsable: Bool { preconditionFailure("every book knows its state") }
+
+  /// The next data is a snapshot at this depth.
+  func restart(depth: Int) { preconditionFailure("every book can start anew") }
+  func setPrecision(_ precision: BookPrecision?) { preconditionFailure("every book has a precision") }
+  /// To be called when the topics have changed.
+  func refreshViews() { preconditionFailure("every book has views") }
+}
+
+final class BookFeed: DepthFeed {
   private(set) var book: OrderBook
   /// Kraken's checksum of the last message, as it wrote it.
   private(set) var checksum: [UInt8] = []
-  /// The depth asked of Kraken.
-  var depth: Int { book.depth }
+  override var depth: Int { book.depth }
+  override var isUsable: Bool { book.isUsable }
 
   init(_ key: FeedKey, depth: Int) {
     book = OrderBook(depth: depth)
     super.init(key)
   }
 
-  /// The next data is a snapshot at this depth.
-  func restart(depth: Int) {
+  override func restart(depth: Int) {
     let precision = book.precision
     book = OrderBook(depth: depth)
     book.precision = precision
     refreshViews()
   }
 
-  func setPrecision(_ precision: BookPrecision?) { book.precision = precision }
+  override func setPrecision(_ precision: BookPrecision?) { book.precision = precision }
 
   /// Tells the book which depths are read. Depths beyond its own cannot be served and are left out.
-  func refreshViews() {
+  override func refreshViews() {
     book.setViews(topics.compactMap { $0.key.depth }.filter { $0 < book.depth })
   }
 

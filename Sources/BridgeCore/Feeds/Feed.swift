@@ -19,6 +19,8 @@ struct FeedKey: Hashable {
 
 class Feed {
   let key: FeedKey
+  /// Kept, and asked for at Kraken, whether or not a topic shows it.
+  var isStanding = false
   /// Topics that show this feed, in the order they were first wanted.
   var topics: [Topic] = []
   /// Kraken's timestamp of the newest data, as JSON text with its quotes; empty when there is none.
@@ -49,6 +51,7 @@ final class Topic {
   let snapshotPrefix: [UInt8]
   /// The log's last seq when the topic was made: nobody can resume from before it.
   let createdAfter: UInt64
+  let upstreamName: UpstreamName
   /// Kraken's subscription that keeps it live; nil for topics that ride on none of their own (`status`).
   var upstream: UpstreamTopicID?
   var isLive = false
@@ -67,6 +70,7 @@ final class Topic {
     self.id = id
     self.feed = feed
     self.createdAfter = createdAfter
+    upstreamName = key.channel.upstreamName
     updatePrefix = Line.prefix(key, type: "update")
     snapshotPrefix = Line.prefix(key, type: "snapshot")
   }

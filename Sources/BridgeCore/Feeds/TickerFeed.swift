@@ -3,6 +3,7 @@
 import BridgeWire
 import JSONText
 import KrakenWire
+import MarketData
 
 final class TickerFeed: Feed {
   /// Kraken's subscriptions by trigger; data does not say which of them it came from.
@@ -36,6 +37,14 @@ final class TickerFeed: Feed {
 
   override func writeState(of topic: Topic, into line: inout JSONBytes) {
     bytes(for: topic).withUnsafeBytes { line.append(bytes: $0) }
+  }
+
+  /// One of its prices: `bid`, `ask`, `last`. Read anew each time, since hardly anybody asks.
+  func price(_ name: StaticString) -> NumberText? {
+    var parser = JSONParser()
+    return ticker.withUnsafeBytes { bytes in
+      try? parser.withDocument(bytes) { root in root[name].flatMap { NumberText($0.contents) } }
+    }
   }
 
   private var scratch = JSONBytes(reserving: 512)

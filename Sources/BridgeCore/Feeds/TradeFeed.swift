@@ -55,10 +55,15 @@ struct RecentItems {
   /// As one JSON array.
   func write(into line: inout JSONBytes) {
     line.append("[")
+    writeItems(into: &line)
+    line.append("]")
+  }
+
+  /// - Parameter continuing: other items stand before them.
+  func writeItems(into line: inout JSONBytes, continuing: Bool = false) {
     for offset in items.indices {
-      if offset > 0 { line.append(",") }
+      if continuing || offset > 0 { line.append(",") }
       items[(first + offset) % items.count].withUnsafeBytes { line.append(bytes: $0) }
     }
-    line.append("]")
   }
 }

@@ -1,0 +1,194 @@
+import KrakenWire
+import MarketData
+import Testing
+
+@testable import KrakenSession
+
+@Suite("Tokens")
+struct TokenTests {
+  static func token(_ text: String) -> Secret { Array(text.utf8).withUnsafeBytes { Secret($0) } }
+
+  static func conversation() -> Conversation {
+    var configuration = SessionConfiguration()
+    configuration.usesToken = true
+    configuration.jitter = 0
+    return Conversation(configuration)
+  }
+
+  static func refusal(_ request: SentRequest) -> String { Kraken.refused(request, nil, "ESession:Invalid session") }
+
+  @Test func isAskedForOncePerConnectionAndBeforeAnythingElse() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    #expect(talk.connect().contains(.needToken))
+    #expect(talk.settle().isEmpty, "nothing is requested without a token")
+    #expect(talk.say(#"{"channel":"heartbeat"}"#).isEmpty)
+    talk.session.tokenArrived(Self.token("T1"), now: talk.now)
+    let sent = talk.settle().requests
+    #expect(sent.count == 1 && sent[0].token == "T1")
+    _ = talk.closed()
+    #expect(talk.reconnect().contains(.needToken), "another connection, another token")
+  }
+
+  @Test func isNotAskedForOnThePublicEndpoint() {
+    let talk = Conversation(SessionConfiguration())
+    #expect(!talk.connect().contains(.needToken))
+  }
+
+  @Test func nothingIsDueWhileItIsAwaited() throws {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    #expect(try #require(talk.session.nextDeadline) > talk.now.monotonic, "no busy loop")
+  }
+
+  @Test func refusedTokensAreReplacedAndTheRequestIsMadeAgain() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.session.want(.balances, now: talk.now)
+    _ = talk.connect()
+    talk.session.tokenArrived(Self.token("T1"), now: talk.now)
+    let first = talk.settle().requests
+    #expect(first.count == 2)
+    #expect(talk.say(Self.refusal(first[0])).contains(.needToken))
+    #expect(!talk.say(Self.refusal(first[1])).contains(.needToken), "one is on its way")
+    talk.session.tokenArrived(Self.token("T2"), now: talk.now)
+    let second = talk.settle().requests
+    #expect(second.count == 2 && second.allSatisfy { $0.token == "T2" })
+  }
+
+  @Test func aLateRefusalOfAnOldTokenReplacesNothing() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.session.want(.balances, now: talk.now)
+    _ = talk.connect()
+    talk.session.tokenArrived(Self.token("T1"), now: talk.now)
+    let first = talk.settle().requests
+    _ = talk.say(Self.refusal(first[0]))
+    talk.session.tokenArrived(Self.token("T2"), now: talk.now)
+    #expect(!talk.say(Self.refusal(first[1])).contains(.needToken))
+    #expect(talk.settle().requests.map(\.token) == ["T2", "T2"])
+  }
+
+  @Test func aTokenThatIsRefusedAgainAndAgainFailsTheTopic() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    var asked = 0
+    for round in 0..<20 {
+      talk.session.tokenArrived(Self.token("T\(round)"), now: talk.now)
+      guard let request = talk.settle().requests.first else { break }
+      if talk.say(Self.refusal(request)).contains(.needToken) { asked += 1 }
+    }
+    #expect(asked == SessionConfiguration().tokenRenewalsMax)
+  }
+
+  @Test func withoutATokenTheConnectionIsGivenUpAndTriedAgain() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    let actions = talk.session.tokenFailed("rate limit", isFinal: false, now: talk.now)
+    #expect(actions.contains { if case .closeTransport = $0 { true } else { false } })
+    #expect(talk.session.nextDeadline != nil, "it is tried again")
+    #expect(talk.reconnect().contains(.needToken))
+  }
+
+  @Test func badCredentialsEndItUntilItIsStartedAgain() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    let actions = talk.session.tokenFailed("EAPI:Invalid key", isFinal: true, now: talk.now)
+    #expect(actions.contains { if case .upstreamChanged(let change) = $0 { change.reason?.contains("Invalid key") == true } else { false } })
+    #expect(talk.session.nextDeadline == nil)
+    talk.session.start(now: talk.now)
+    #expect(talk.session.nextDeadline != nil)
+  }
+
+  @Test func aTokenForALostConnectionIsDropped() {
+    let talk = Self.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    _ = talk.session.transportClosed(code: 1006, reason: "", now: talk.now)
+    talk.session.tokenArrived(Self.token("T1"), now: talk.now)
+    #expect(talk.session.token == nil)
+  }
+
+  @Test func doesNotPrint() {
+    let talk = Self.conversation()
+    _ = talk.connect()
+    talk.session.tokenArrived(Self.token("T0PSECRET"), now: talk.now)
+    var dumped = ""
+    dump(talk.session, to: &dumped)
+    #expect(talk.session.token != nil && !dumped.contains("T0PSECRET"))
+  }
+}
+
+extension Conversation {
+  fileprivate var admittedLast: Bool {
+    if case .accept? = admissions.last { true } else { false }
+  }
+}
+
+@Suite("Numbered channels")
+struct SequenceTests {
+  static func message(_ sequence: UInt64, snapshot: Bool = false, channel: String = "executions") -> String {
+    #"{"channel":"\#(channel)","type":"\#(snapshot ? "snapshot" : "update")","data":[],"sequence":\#(sequence)}"#
+  }
+
+  /// A conversation in which executions are live, with the snapshot as number 1.
+  static func live() -> (Conversation, UpstreamTopicID) {
+    let talk = TokenTests.conversation()
+    let id = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    talk.session.tokenArrived(TokenTests.token("T"), now: talk.now)
+    subscribe(talk)
+    _ = talk.say(message(1, snapshot: true))
+    return (talk, id)
+  }
+
+  static func subscribe(_ talk: Conversation) {
+    for request in talk.settle().subscribes { _ = talk.say(Kraken.granted(request, nil)) }
+  }
+
+  @Test func consecutiveMessagesAreTaken() {
+    let (talk, _) = Self.live()
+    for sequence in UInt64(2)...20 { #expect(talk.say(Self.message(sequence)).isEmpty && talk.admittedLast) }
+  }
+
+  @Test func theCeilingOfTheRateCounterIsTold() {
+    let talk = TokenTests.conversation()
+    _ = talk.session.want(.executions, now: talk.now)
+    _ = talk.connect()
+    talk.session.tokenArrived(TokenTests.token("T"), now: talk.now)
+    let reqID = talk.settle().requests[0].reqID
+    let told = talk.say(#"{"method":"subscribe","req_id":\#(reqID),"result":{"channel":"executions","maxratecount":180},"success":true}"#)
+    #expect(told.contains(.rateCeiling(180)))
+  }
+
+  @Test(arguments: [4, 2, 1, 3 + 1000] as [UInt64])
+  func anyOtherNumberMeansThatSomethingWasLost(sequence: UInt64) {
+    let (talk, id) = Self.live()
+    _ = talk.say(Self.message(2))
+    let actions = talk.say(Self.message(sequence))
+    #expect(actions.count { $0 == .stale([id], .sequence) } == 1)
+    #expect(!talk.admittedLast)
+    #expect(talk.say(Self.message(sequence + 1)).isEmpty && !talk.admittedLast, "late old messages are passed over")
+    let leaving = talk.settle().requests
+    #expect(leaving.map(\.method) == ["unsubscribe"])
+    _ = talk.say(Kraken.granted(leaving[0], nil))
+    let asking = talk.settle().requests
+    #expect(asking.map(\.method) == ["subscribe"])
+    _ = talk.say(Kraken.granted(asking[0], nil))
+    #expect(talk.say(Self.message(7)).isEmpty && !talk.admittedLast, "not before its snapshot")
+    #expect(talk.say(Self.message(1, snapshot: true)).isEmpty && talk.admittedLast)
+    #expect(talk.say(Self.message(2)).isEmpty && talk.admittedLast)
+    #expect(talk.settle().requests.isEmpty, "then quiet")
+  }
+
+  @Test func aSnapshotStartsTheCountAnew() {
+    let (talk, _) = Self.live()
+    _ = talk.say(Self.message(2))
+    #expect(talk.say(Self.message(40, snapshot: true)).isEmpty && talk.admittedLast)
+    #expect(talk.say(Self.message(41)).isEmpty && talk.admittedLast)
+  }
+}
