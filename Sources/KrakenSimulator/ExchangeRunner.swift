@@ -177,7 +177,7 @@ final class ExchangeRunner {
         channel.eventLoop.makeCompletedFuture { bound.value.http.decideUpgrade(head) ? HTTPHeaders() : nil }
       },
       upgradePipelineHandler: { channel, _ in
-        channel.eventLoop.makeCompletedFuture { try bound.value.runner.open(channel, bound.value.trickle) }
+        channel.eventLoop.makeCompletedFuture { try bound.value.runner.open(channel, bound.value.trickle, bound.value.http.endpoint) }
       })
     try pipeline.configureHTTPServerPipeline(
       withServerUpgrade: (
@@ -187,8 +187,8 @@ final class ExchangeRunner {
     try pipeline.addHandler(http)
   }
 
-  private func open(_ channel: any Channel, _ trickle: TrickleHandler) throws {
-    let connection = WebSocketConnection(runner: self, channel: channel, trickle: trickle)
+  private func open(_ channel: any Channel, _ trickle: TrickleHandler, _ endpoint: Exchange.Endpoint) throws {
+    let connection = WebSocketConnection(runner: self, channel: channel, trickle: trickle, endpoint: endpoint)
     try channel.pipeline.syncOperations.addHandlers(
       NIOWebSocketFrameAggregator(
         minNonFinalFragmentSize: 0, maxAccumulatedFrameCount: 1024, maxAccumulatedFrameSize: 1 << 20),
@@ -198,7 +198,7 @@ final class ExchangeRunner {
   /// A WebSocket is ready.
   func opened(_ connection: WebSocketConnection) {
     change { exchange in
-      let id = exchange.connect(.publicV2, now: clock.now)
+      let id = exchange.connect(connection.endpoint, now: clock.now)
       connection.id = id
       connections[id] = connection
     }
@@ -211,6 +211,10 @@ final class ExchangeRunner {
   func closed(_ id: Exchange.ConnectionID) {
     connections[id] = nil
     change { $0.disconnected(id, now: clock.now) }
+  }
+
+  func answer(_ request: Exchange.RESTRequest) -> Exchange.RESTAnswer {
+    change { $0.rest(request, now: clock.now, signing: RequestSignature.of(secret:path:nonce:body:)) }
   }
 
   func decideUpgrade() -> Exchange.UpgradeDecision { change { $0.upgradeDecision(now: clock.now) } }

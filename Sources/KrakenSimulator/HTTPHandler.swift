@@ -1,5 +1,5 @@
-// Plain HTTP on the same port: the public REST calls that clients make before they subscribe, and the refusals that a
-// fault gives to an upgrade.
+// Plain HTTP on the same port: the public REST calls that clients make before they subscribe, the signed ones, and the
+// refusals that a fault gives to an upgrade.
 
 import NIOCore
 import NIOHTTP1
@@ -14,17 +14,29 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
   private var refusal: Exchange.UpgradeDecision?
   private var head: HTTPRequestHead?
   private var body = ByteBuffer()
+  /// What an accepted upgrade leads to.
+  private(set) var endpoint = Exchange.Endpoint.publicV2
   private static let bodyBytesMax = 1 << 20
 
   init(runner: ExchangeRunner) { self.runner = runner }
 
   /// True if a WebSocket may be opened; otherwise the request is answered here.
   func decideUpgrade(_ head: HTTPRequestHead) -> Bool {
-    let path = head.uri.prefix { $0 != "?" }
-    guard path == "/v2" || path == "/v2/" else { return false }
+    guard let endpoint = Self.endpoint(head.uri) else { return false }
+    self.endpoint = endpoint
     let decision = runner.decideUpgrade()
     if decision != .accept { refusal = decision }
     return decision == .accept
+  }
+
+  /// Kraken serves the three under host names of their own; here they have paths.
+  private static func endpoint(_ uri: String) -> Exchange.Endpoint? {
+    switch uri.prefix(while: { $0 != "?" }) {
+    case "/v2", "/v2/": .publicV2
+    case "/auth/v2", "/auth/v2/": .privateV2
+    case "/l3/v2", "/l3/v2/": .level3
+    default: nil
+    }
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -55,11 +67,19 @@ final class HTTPHandler: ChannelInboundHandler, RemovableChannelHandler {
     // A WebSocket on any path but version 2's.
     if head.headers.contains(name: "upgrade") { return refuse(404, context) }
     let parts = head.uri.split(separator: "?", maxSplits: 1)
-    let query = parts.count == 2 ? String(parts[1]) : ""
-    let answer = runner.change {
-      $0.rest(path: String(parts.first ?? ""), query: query.isEmpty ? String(buffer: body) : query)
+    let answer = runner.answer(
+      Exchange.RESTRequest(
+        path: String(parts.first ?? ""), query: parts.count == 2 ? String(parts[1]) : "",
+        body: Array(body.readableBytesView), apiKey: head.headers.first(name: "API-Key"),
+        signature: head.headers.first(name: "API-Sign")))
+    guard !answer.isCut else { return context.close(promise: nil) }
+    let type = answer.status == 200 ? "application/json" : "text/html"
+    guard answer.delay > 0 else { return send(answer.status, answer.body, type: type, context) }
+    let bound = NIOLoopBound((handler: self, context: context), eventLoop: context.eventLoop)
+    context.eventLoop.scheduleTask(in: .nanoseconds(answer.delay)) {
+      let (handler, context) = bound.value
+      if context.channel.isActive { handler.send(answer.status, answer.body, type: type, context) }
     }
-    send(answer.status, answer.body, type: "application/json", context)
   }
 
   private func refuse(_ status: Int, _ context: ChannelHandlerContext) {

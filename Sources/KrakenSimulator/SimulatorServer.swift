@@ -39,9 +39,15 @@ public final class SimulatorServer: Sendable {
     }.get()
   }
 
-  /// Where version 2 is served; the same exchange answers on every path.
-  public var publicURL: String { "\(isSecure ? "wss" : "ws")://\(hostName):\(port)/v2" }
+  /// Market data.
+  public var publicURL: String { webSocketURL("/v2") }
+  /// Executions, balances and trading.
+  public var privateURL: String { webSocketURL("/auth/v2") }
+  /// Books by order.
+  public var level3URL: String { webSocketURL("/l3/v2") }
   public var restURL: String { "\(isSecure ? "https" : "http")://\(hostName):\(port)" }
+
+  private func webSocketURL(_ path: String) -> String { "\(isSecure ? "wss" : "ws")://\(hostName):\(port)\(path)" }
 
   /// Makes a fault happen now.
   public func inject(_ fault: Fault) { schedule(ScheduledFault(fault)) }

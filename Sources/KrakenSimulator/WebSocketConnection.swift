@@ -11,6 +11,7 @@ final class WebSocketConnection: ChannelInboundHandler {
   typealias OutboundOut = WebSocketFrame
 
   var id: Exchange.ConnectionID?
+  let endpoint: Exchange.Endpoint
   private let runner: ExchangeRunner
   private let channel: any Channel
   private let trickle: TrickleHandler
@@ -21,10 +22,11 @@ final class WebSocketConnection: ChannelInboundHandler {
   /// How long the other side may take to answer a close frame.
   private static let closeTimeout = TimeAmount.seconds(2)
 
-  init(runner: ExchangeRunner, channel: any Channel, trickle: TrickleHandler) {
+  init(runner: ExchangeRunner, channel: any Channel, trickle: TrickleHandler, endpoint: Exchange.Endpoint) {
     self.runner = runner
     self.channel = channel
     self.trickle = trickle
+    self.endpoint = endpoint
   }
 
   func handlerAdded(context: ChannelHandlerContext) { runner.opened(self) }

@@ -5,6 +5,8 @@ struct Audience: Sendable {
   private(set) var subscribers: [Subscriber] = []
   /// Book depths with a live subscriber, ascending.
   private(set) var depths: [Int] = []
+  /// The same for books by order.
+  private(set) var orderDepths: [Int] = []
   /// Candle intervals with a live subscriber.
   private(set) var intervals: [Int] = []
   private(set) var wantsTouch = false
@@ -28,7 +30,11 @@ struct Audience: Sendable {
 
   private mutating func count() {
     let live = subscribers.filter(\.isLive).map(\.topic)
-    depths = Topic.depths.filter { depth in live.contains { $0.channel == .book && $0.parameter == depth } }
+    func depthsOf(_ channel: ChannelName) -> [Int] {
+      Topic.depths.filter { depth in live.contains { $0.channel == channel && $0.parameter == depth } }
+    }
+    depths = depthsOf(.book)
+    orderDepths = depthsOf(.level3)
     intervals = CandleSeries.intervals.filter { minutes in
       live.contains { $0.channel == .ohlc && $0.parameter == minutes }
     }

@@ -8,7 +8,7 @@ extension Exchange {
     var text = text
     if takeRule(.silence, connection: id, topic: topic) != nil { return }
     if !isSnapshot, takeRule(.lostUpdate, connection: id, topic: topic) != nil { return }
-    if topic.channel == .book, takeRule(.wrongChecksum, connection: id, topic: topic) != nil {
+    if topic.channel == .book || topic.channel == .level3, takeRule(.wrongChecksum, connection: id, topic: topic) != nil {
       text = Distortion.wrongChecksum(text)
     }
     if topic.channel == .ticker, takeRule(.missingFields, connection: id, topic: topic) != nil {

@@ -26,10 +26,12 @@ extension Exchange {
   /// What the audience saw before a change.
   struct MarketView {
     var books: [Market.View]
+    var orders: [Market.View]
     var touch: Market.TouchLevels?
 
     init(of market: Market, for audience: Audience) {
       books = audience.depths.map { market.view(depth: $0) }
+      orders = audience.orderDepths.map { market.view(depth: $0) }
       touch = audience.wantsTouch ? market.touch : nil
     }
   }
@@ -41,6 +43,13 @@ extension Exchange {
       for view in before.books {
         guard let text = markets[index].bookUpdate(since: view, checksum: checksum, now: now) else { continue }
         publish(text, .book, view.depth, of: index)
+      }
+    }
+    markets[index].followOrders(now: now)
+    if !before.orders.isEmpty, let checksum = markets[index].orders?.checksum {
+      for view in before.orders {
+        guard let text = markets[index].ordersUpdate(since: view, checksum: checksum, now: now) else { continue }
+        publish(text, .level3, view.depth, of: index)
       }
     }
     if let touch = before.touch, touch != markets[index].touch {
@@ -80,7 +89,8 @@ extension Exchange {
     }
     switch topic.channel {
     case .book: return markets[index].bookSnapshot(depth: topic.parameter, now: now)
-    case .ticker, .instrument, .executions, .balances, .level3: return markets[index].ticker(.snapshot, now: now)
+    case .level3: return markets[index].ordersSnapshot(depth: topic.parameter, now: now)
+    case .ticker, .instrument, .executions, .balances: return markets[index].ticker(.snapshot, now: now)
     case .trade: return markets[index].trades(.snapshot)
     case .ohlc: return markets[index].candles(.snapshot, minutes: topic.parameter, now: now)
     }

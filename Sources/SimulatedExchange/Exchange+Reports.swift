@@ -158,14 +158,5 @@ extension Exchange {
     unsent.append(.ledger(line.finished))
   }
 
-  /// In the form of Kraken's ids: `OXXXXX-XXXXX-XXXXXX`.
-  mutating func identifier(_ first: String) -> String {
-    let letters = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")
-    var text = first
-    for length in [5, 5, 6] {
-      if text.count > 1 { text.append("-") }
-      for _ in 0..<length { text.append(letters[privateChance.below(letters.count)]) }
-    }
-    return text
-  }
+  mutating func identifier(_ first: String) -> String { SimulatedExchange.identifier(first, &privateChance) }
 }

@@ -39,13 +39,15 @@ extension Exchange {
     case "ping": reply([answer.pong()], to: id)
     case "subscribe":
       switch connections[index].endpoint {
-      case .publicV2, .level3: subscribe(request["params"], answer, from: id)
+      case .publicV2: subscribe(request["params"], answer, from: id)
       case .privateV2: subscribeAccount(request["params"], answer, from: id)
+      case .level3: subscribeOrders(request["params"], answer, from: id)
       }
     case "unsubscribe":
       switch connections[index].endpoint {
-      case .publicV2, .level3: unsubscribe(request["params"], answer, from: id)
+      case .publicV2: unsubscribe(request["params"], answer, from: id)
       case .privateV2: unsubscribeAccount(request["params"], answer, from: id)
+      case .level3: unsubscribeOrders(request["params"], answer, from: id)
       }
     case _ where connections[index].endpoint == .privateV2 && Self.tradingMethods.contains(method):
       trade(TradingCall(connection: id, params: request["params"], answer: answer))
@@ -184,7 +186,7 @@ extension Exchange {
   }
 
   /// The market of a symbol as a client spells it, if it can be subscribed to.
-  private mutating func tradable(_ symbol: String) -> Int? {
+  mutating func tradable(_ symbol: String) -> Int? {
     guard let index = marketIndex[symbol.uppercased()], markets[index].instrument.status != .delisted else {
       return nil
     }
@@ -198,8 +200,8 @@ extension Exchange {
   mutating func join(_ id: ConnectionID, _ topic: Topic, wantsSnapshot: Bool) -> Bool {
     guard let index = index(of: id) else { return false }
     let rivals =
-      topic.channel == .book
-      ? Topic.depths.map { Topic(channel: .book, market: topic.market, parameter: $0) } : [topic]
+      topic.channel == .book || topic.channel == .level3
+      ? Topic.depths.map { Topic(channel: topic.channel, market: topic.market, parameter: $0) } : [topic]
     guard !rivals.contains(where: { connections[index].topics[$0] != nil }) else { return false }
     subscriptionCount += 1
     counters.subscribed[describe(topic), default: 0] += 1
@@ -225,7 +227,7 @@ extension Exchange {
     return true
   }
 
-  private func result(_ topic: Topic, snapshot: Bool?) -> Text {
+  func result(_ topic: Topic, snapshot: Bool?) -> Text {
     var text = Text()
     text.add("{\"channel\":")
     text.add(quoted: topic.channel.rawValue)

@@ -96,6 +96,8 @@ public struct Exchange: Sendable {
   var nonces: [String: UInt64] = [:]
   /// Draws for the private side, so that it changes nothing about the market.
   var privateChance: SeededGenerator
+  /// Seeds the orders behind each market's levels.
+  let ordersSeed: UInt64
   /// What the private channels will say when the engine has done its work.
   var unsent: [PrivateMessage] = []
   /// Whether reports of one kind go into one message.
@@ -112,6 +114,7 @@ public struct Exchange: Sendable {
     chance = SeededGenerator(seed: seed, purpose: 0)
     mischief = SeededGenerator(seed: seed, purpose: .max)
     privateChance = SeededGenerator(seed: seed, purpose: .max - 1)
+    ordersSeed = privateChance.next()
     let instruments = InstrumentCatalog.instruments(count: max(configuration.symbolCount, 1), seed: seed)
     assets = InstrumentCatalog.assets(of: instruments)
     markets = instruments.enumerated().map { index, instrument in

@@ -36,6 +36,8 @@ struct Market: Sendable {
   private var pace: SeededGenerator
   /// Where the price wants to go, in 1/16 of a price unit.
   private var fairValue: Int64
+  /// The orders behind the levels, once somebody has asked for them.
+  private(set) var orders: Level3Book?
   /// A side that a fault keeps empty.
   var emptiedSide: Bool?
 
@@ -105,6 +107,13 @@ struct Market: Sendable {
     day.add(price: price, quantity: quantity, at: time)
     return Int64(tradeCount)
   }
+
+  mutating func beginOrders(seed: UInt64, now: Int64) {
+    if orders == nil { orders = Level3Book(bids: bids, asks: asks, seed: seed, now: now) }
+  }
+
+  /// Brings the orders behind the levels in line with the last change.
+  mutating func followOrders(now: Int64) { orders?.follow(changes, now: now) }
 
   mutating func beginChange() {
     changes.removeAll(keepingCapacity: true)

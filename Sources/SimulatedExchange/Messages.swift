@@ -67,6 +67,19 @@ struct Answer {
     return text
   }
 
+  /// Level 3 snapshots have a rate of their own, and a refusal with a channel at its top.
+  func snapshotRefusal(symbol: String) -> Text {
+    let error = "Rate limit for snapshot requests exceeded, when trying to subscribe to \(symbol) level3 snapshot"
+    var text = Text("{\"channel\":\"level3\",\"error\":".utf8)
+    text.add(quoted: error)
+    text.add(",\"method\":")
+    text.add(quoted: method)
+    addRequestID(to: &text)
+    text.add(",\"status\":\"error\",\"success\":false")
+    addTimes(to: &text)
+    return text
+  }
+
   /// Three shapes of it have been seen.
   func rateRefusal(form: String?) -> Text {
     let error = "Exceeded msg rate"

@@ -72,6 +72,14 @@ public struct Scenario: Sendable {
     case "resubscribe-delay": exchange.resubscribedSnapshotLatency = try nanoseconds(value)
     case "idle-timeout": exchange.idleTimeout = try nanoseconds(value)
     case "heartbeat": exchange.heartbeatInterval = max(1_000_000, try nanoseconds(value))
+    case "order-delay": exchange.orderLatency = try nanoseconds(value)
+    case "answer-delay": exchange.answerLatency = try nanoseconds(value)
+    case "report-delay": exchange.reportLatency = try nanoseconds(value)
+    case "tier":
+      guard let tier = AccountTier(rawValue: String(value)) else {
+        throw ScenarioError("tier is \(AccountTier.allCases.map(\.rawValue).joined(separator: ", ")), not '\(value)'")
+      }
+      exchange.accountTier = tier
     case "request-rate": exchange.requestsPerSecond = Double(try Self.number(value, 1...1_000_000, "request-rate"))
     case "request-burst": exchange.requestBurst = try Self.number(value, 1...1_000_000, "request-burst")
     case "connection-limit":
@@ -82,7 +90,8 @@ public struct Scenario: Sendable {
 
   public static let settings = [
     "seed", "symbols", "rate", "candles", "ack-delay", "snapshot-delay", "resubscribe-delay", "idle-timeout",
-    "heartbeat", "request-rate", "request-burst", "connection-limit",
+    "heartbeat", "request-rate", "request-burst", "connection-limit", "order-delay", "answer-delay", "report-delay",
+    "tier",
   ]
 
   private static func number(

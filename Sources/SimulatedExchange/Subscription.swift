@@ -45,6 +45,9 @@ struct Connection: Sendable {
   var heldRequests: [[UInt8]] = []
   /// Tokens of its private subscriptions.
   var tokens: Set<String> = []
+  /// What level 3 snapshots have cost, and when that was true.
+  var snapshotsCounted = 0.0
+  var snapshotsCountedAt: Int64 = 0
   var executionOptions = ExecutionOptions()
   /// The latest sequence number of each private topic.
   var sequences: [Topic: Int] = [:]

@@ -15,7 +15,7 @@ import SimulatedExchange
 struct KrakenSim: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "kraken-sim",
-    abstract: "A simulated Kraken: WebSocket v2 with a live market, correct checksums, and faults on request.",
+    abstract: "A simulated Kraken: WebSocket v2 with a live market, an account to trade with, and faults on request.",
     discussion: """
       The market follows from the seed alone. Faults are given by name, with times in seconds after the start:
 
@@ -27,12 +27,23 @@ struct KrakenSim: AsyncParsableCommand {
 
       A scenario file has one fault a line, '@10 drop' or '{"fault":"drop","at":10,"every":60}', settings as
       'set rate=20 symbols=50', and comments after '#'. 'kraken-sim faults' lists every fault and its parameters.
-      The first line on standard output is the URL. Public REST calls are answered on the same port.
+      The first line on standard output is the URL. On the same port:
+
+        /v2        market data
+        /auth/v2   executions, balances and orders
+        /l3/v2     books by order
+        /0/…       REST: public calls, GetWebSocketsToken, Balance, OpenOrders, ClosedOrders, QueryOrders
+
+      Signed calls take the key and secret of a demonstration account, no secrets at all, unless others are given:
+
+        key     \(APIKey.demonstration.key)
+        secret  \(APIKey.demonstration.secret)
       """,
     subcommands: [Faults.self, Inject.self])
 
   @OptionGroup(title: "Market") var market: MarketOptions
   @OptionGroup(title: "Trouble") var trouble: TroubleOptions
+  @OptionGroup(title: "Account") var account: AccountOptions
   @OptionGroup(title: "Serving") var serving: ServingOptions
 
   struct MarketOptions: ParsableArguments {
@@ -55,6 +66,11 @@ struct KrakenSim: AsyncParsableCommand {
     @Option(help: "A file of faults and settings; flags win over its settings.") var scenario: String?
   }
 
+  struct AccountOptions: ParsableArguments {
+    @Option(help: "Key of signed calls (default: see above).") var apiKey: String?
+    @Option(help: "Its secret, in Base64; belongs to --api-key.") var apiSecret: String?
+  }
+
   struct ServingOptions: ParsableArguments {
     @Option(help: "Address to listen on.") var host = "127.0.0.1"
     @Option(help: "TCP port; 0 takes any free one.") var port = 0
@@ -68,6 +84,12 @@ struct KrakenSim: AsyncParsableCommand {
     guard (0...65535).contains(serving.port) else { throw ValidationError("--port must be from 0 to 65535") }
     guard (serving.tlsCert == nil) == (serving.tlsKey == nil) else {
       throw ValidationError("--tls-cert and --tls-key belong together")
+    }
+    guard (account.apiKey == nil) == (account.apiSecret == nil) else {
+      throw ValidationError("--api-key and --api-secret belong together")
+    }
+    guard account.apiSecret.map({ Data(base64Encoded: $0) != nil }) ?? true else {
+      throw ValidationError("--api-secret is not Base64")
     }
     guard Logger.Level(rawValue: serving.logLevel) != nil else {
       throw ValidationError("unknown log level '\(serving.logLevel)'")
@@ -120,6 +142,9 @@ struct KrakenSim: AsyncParsableCommand {
     configuration.host = serving.host
     configuration.port = serving.port
     configuration.controlSocketPath = serving.control
+    if let key = account.apiKey, let secret = account.apiSecret {
+      configuration.exchange.apiKeys = [APIKey(key: key, secret: secret)]
+    }
     if let certificate = serving.tlsCert, let key = serving.tlsKey {
       configuration.tls = .init(certificate: certificate, key: key)
     }
