@@ -49,14 +49,15 @@ struct Simulation: Sendable {
   /// Points the bridge at the simulated exchange.
   func apply(to settings: inout Settings) {
     do throws(Endpoint.Fault) {
-      let endpoint = try Endpoint(server.publicURL, kind: .webSocket)
-      settings.upstream.publicEndpoint = endpoint
-      settings.upstream.privateEndpoint = endpoint
-      settings.upstream.level3Endpoint = endpoint
+      settings.upstream.publicEndpoint = try Endpoint(server.publicURL, kind: .webSocket)
+      settings.upstream.privateEndpoint = try Endpoint(server.privateURL, kind: .webSocket)
+      settings.upstream.level3Endpoint = try Endpoint(server.level3URL, kind: .webSocket)
       settings.upstream.restEndpoint = try Endpoint(server.restURL, kind: .http)
     } catch {
       preconditionFailure("the simulator's own address is refused: \(error.message)")
     }
+    settings.credentials = CredentialSettings(
+      demonstration: .init(key: APIKey.demonstration.key, secret: APIKey.demonstration.secret))
     // Attempts to reach a simulation must not count against those that Kraken allows.
     settings.stateDirectory += "/simulated"
     if settings.pins.isEmpty { settings.pins = Simulation.demonstration }

@@ -86,16 +86,20 @@ final class Running: Sendable {
       configuration: SimulatorConfiguration(), eventLoopGroup: group, logger: logger)
     var settings = try Running.settings(directory.path)
     settings.upstream.publicEndpoint = try Endpoint(simulator.publicURL, kind: .webSocket)
+    settings.upstream.privateEndpoint = try Endpoint(simulator.privateURL, kind: .webSocket)
+    settings.upstream.level3Endpoint = try Endpoint(simulator.level3URL, kind: .webSocket)
+    settings.upstream.restEndpoint = try Endpoint(simulator.restURL, kind: .http)
     configure(&settings)
     var sockets: [ListeningSocket] = []
     let inherited = Inheritance(keeper?.passed() ?? [])
     for listener in settings.listeners { sockets.append(try listener.open(passed: inherited.others)) }
     let store = keeper.map { DescriptorStore(capacity: 100, inherited: inherited, manager: $0.manager) }
+    let credentials = try Credentials.read(settings.credentials)
     let handedOver = Transfer((sockets: sockets, store: store, inherited: inherited))
     let eventLoop = group.next()
     loop = try await eventLoop.submit { [settings, told] in
       let parts = DaemonLoop.Parts(
-        settings: settings, version: "1.2.3", sockets: handedOver.value.sockets,
+        settings: settings, credentials: credentials, version: "1.2.3", sockets: handedOver.value.sockets,
         reread: reread ?? { () throws(InvalidSettings) in settings }, logger: logger,
         processID: getpid(), userID: getuid(), watchdog: Watchdog(interval: .milliseconds(1)),
         notify: { told.append($0) }, store: handedOver.value.store, inherited: handedOver.value.inherited)

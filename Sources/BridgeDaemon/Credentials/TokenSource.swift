@@ -1,14 +1,8 @@
 // Where the tokens of Kraken's private WebSocket connections come from: its REST interface, or a program of the user's.
 
+import BridgeCore
 import KrakenWire
 import NIOCore
-
-/// What came of asking for a token.
-enum TokenResult: Equatable {
-  case token(Secret)
-  /// In words. Not to be tried again before the credentials change if `isFinal`.
-  case failed(String, isFinal: Bool)
-}
 
 final class TokenSource {
   static let path = "/0/private/GetWebSocketsToken"
@@ -34,15 +28,17 @@ final class TokenSource {
   }
 
   /// Asks for a new token.
-  func fetch(completion: @escaping (TokenResult) -> Void) {
+  func fetch(completion: @escaping (TokenOutcome) -> Void) {
     guard let command = credentials?.tokenCommand else {
       return calls.post(TokenSource.path) { completion(TokenSource.result(of: $0)) }
     }
-    command.output(on: eventLoop).assumeIsolated().whenComplete { result in
+    command.output(on: eventLoop).assumeIsolated().whenComplete { [weak self] result in
       switch result {
+      case _ where command != self?.credentials?.tokenCommand:
+        completion(.failed("the credentials changed", mayRetry: true))
       case .success(let output) where output.isToken: completion(.token(output))
-      case .success: completion(.failed("token-command: what it printed is no token", isFinal: false))
-      case .failure(let error): completion(.failed("token-command: \(CredentialFault.words(error))", isFinal: false))
+      case .success: completion(.failed("token-command: what it printed is no token", mayRetry: true))
+      case .failure(let error): completion(.failed("token-command: \(CredentialFault.words(error))", mayRetry: true))
       }
     }
   }
@@ -52,12 +48,12 @@ final class TokenSource {
     calls.post(path, form: form, completion: completion)
   }
 
-  private static func result(of outcome: SignedOutcome) -> TokenResult {
+  private static func result(of outcome: SignedOutcome) -> TokenOutcome {
     switch outcome {
-    case .failed(let why, let isFinal): return .failed(why, isFinal: isFinal)
+    case .failed(let why, let isFinal): return .failed(why, mayRetry: !isFinal)
     case .done(let body):
       guard let token = RESTVerdict.token(in: body) else {
-        return .failed("the answer of \(path) holds no token", isFinal: false)
+        return .failed("the answer of \(path) holds no token", mayRetry: true)
       }
       return .token(token)
     }

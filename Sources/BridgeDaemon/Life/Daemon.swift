@@ -37,6 +37,8 @@ public enum Daemon {
     signal(SIGPIPE, SIG_IGN)
     // Credentials live in this process: no core dumps, no debugger of the same user.
     ProcessPrivacy.forbidDumps()
+    var noCore = rlimit(rlim_cur: 0, rlim_max: 0)
+    setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &noCore)
     var set = signals
     pthread_sigmask(SIG_BLOCK, &set, nil)
     var limit = rlimit()
@@ -61,6 +63,12 @@ public enum Daemon {
     reread: @escaping @Sendable () throws(InvalidSettings) -> Settings
   ) throws(DaemonFailure) {
     for warning in settings.warnings { logger.warning("\(warning)") }
+    let credentials: Credentials?
+    do throws(CredentialFault) {
+      credentials = try Credentials.read(settings.credentials)
+    } catch {
+      throw DaemonFailure(exitStatus: 78, message: error.message)
+    }
     var inherited = Inheritance(PassedDescriptor.takeAll())
     let sockets = try openListeners(settings, passed: inherited.others, logger)
     let store = descriptorStore(settings, &inherited, logger)
@@ -70,7 +78,7 @@ public enum Daemon {
     do {
       let loop = try eventLoop.submit {
         let parts = DaemonLoop.Parts(
-          settings: settings, version: version, sockets: handedOver.value.sockets, reread: reread, logger: logger,
+          settings: settings, credentials: credentials, version: version, sockets: handedOver.value.sockets, reread: reread, logger: logger,
           processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
           memoryPressure: MemoryPressure.requested(), notify: { ServiceManager.notify($0) },
           store: handedOver.value.store, inherited: handedOver.value.inherited)

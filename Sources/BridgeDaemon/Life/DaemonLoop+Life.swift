@@ -101,10 +101,16 @@ extension DaemonLoop {
 
   private func takeNewSettings() -> String? {
     let next: Settings
+    let credentials: Credentials?
     do throws(InvalidSettings) {
       next = try reread()
     } catch {
       return error.description
+    }
+    do throws(CredentialFault) {
+      credentials = try Credentials.read(next.credentials)
+    } catch {
+      return error.message
     }
     // Everything that can fail comes before anything changes.
     let kept = Set(activeListeners.map(\.settings.path))
@@ -140,6 +146,7 @@ extension DaemonLoop {
         listeners: listeners.map(\.settings), version: version, pid: processID, ownUID: userID,
         saved: bridge.savedState),
       now: now)
+    use(credentials)
     scheduleTurn()
     return nil
   }

@@ -3,7 +3,6 @@
 import BridgeCore
 import KrakenSession
 import NIOCore
-import NIOSSL
 
 extension DaemonLoop: UpstreamTransportOwner {
   func openUpstream(_ name: UpstreamName) {
@@ -11,19 +10,13 @@ extension DaemonLoop: UpstreamTransportOwner {
     closeUpstream(name, code: 1000, why: "")
     let transport = UpstreamTransport(endpoint: settings.upstream.endpoint(name), eventLoop: eventLoop, owner: self)
     upstreams[name] = transport
-    transport.open(userAgent: "kraken-bridge/\(version)") { try tlsContext() }
+    transport.open(userAgent: DaemonLoop.userAgent(version)) { [trust] in try trust.context() }
   }
+
+  static func userAgent(_ version: String) -> String { "kraken-bridge/\(version)" }
 
   func closeUpstream(_ name: UpstreamName, code: UInt16, why: String) {
     upstreams.removeValue(forKey: name)?.close(code: code, why: why)
-  }
-
-  /// Made when first needed: reading the system's trust roots would delay the start.
-  private func tlsContext() throws -> NIOSSLContext {
-    if let tls { return tls }
-    let context = try TrustRoots.context(caFile: settings.upstream.caFile)
-    tls = context
-    return context
   }
 
   private func name(of transport: UpstreamTransport) -> UpstreamName? {

@@ -3,6 +3,7 @@
 // on purpose.
 //
 //   DaemonLoop+Upstream     the connections with Kraken
+//   DaemonLoop+Credentials  tokens and signed calls
 //   DaemonLoop+Subscribers  the connections of readers
 //   DaemonLoop+Life         start, reload, stop, and what the service manager hears
 //
@@ -14,7 +15,6 @@ import FanOut
 import Logging
 import MarketData
 import NIOCore
-import NIOSSL
 import SystemdNotify
 
 final class DaemonLoop {
@@ -37,7 +37,8 @@ final class DaemonLoop {
   /// writing to them.
   var departed: [SubscriberID] = []
   var upstreams: [UpstreamName: UpstreamTransport] = [:]
-  var tls: NIOSSLContext?
+  let trust: TrustedContext
+  let tokens: TokenSource
   let watchdog: Watchdog?
   let memoryPressure: MemoryPressure?
   /// Tells the service manager.
@@ -65,6 +66,8 @@ final class DaemonLoop {
   /// What the daemon is made of, gathered before the loop runs.
   struct Parts {
     var settings: Settings
+    /// As the settings' credentials say.
+    var credentials: Credentials?
     var version: String
     var sockets: [ListeningSocket]
     var reread: () throws(InvalidSettings) -> Settings
@@ -99,6 +102,15 @@ final class DaemonLoop {
     stateFile = StateFile(directory: parts.settings.stateDirectory)
     let (saved, fault) = stateFile.load(now: now)
     if let fault { parts.logger.warning("\(fault); starting without what was remembered") }
+    trust = TrustedContext(caFile: parts.settings.upstream.caFile)
+    let (nonces, nonceFault) = NonceFile.open(directory: parts.settings.stateDirectory)
+    if let nonceFault { parts.logger.warning("\(nonceFault); nonces start with the time") }
+    let client = RESTClient(
+      endpoint: parts.settings.upstream.restEndpoint, userAgent: DaemonLoop.userAgent(parts.version),
+      eventLoop: eventLoop, tls: trust.context)
+    tokens = TokenSource(
+      credentials: parts.credentials,
+      calls: SignedCalls(client: client, nonces: nonces) { [logger] in logger.warning("\($0)") }, eventLoop: eventLoop)
     bridge = Bridge(
       configuration: parts.settings.bridgeConfiguration(
         listeners: parts.settings.listeners, version: parts.version, pid: parts.processID, ownUID: parts.userID,
@@ -141,6 +153,8 @@ final class DaemonLoop {
     case .send(let name, let text): upstreams[name]?.send(text)
     case .log(let record): log(record, now: now)
     case .saveState: saveState(now: now)
+    case .requestToken(let name): fetchToken(name)
+    case .rest(let id, let path, let form): query(id, path: path, form: form)
     case .reload(let requester):
       let error = reload()
       bridge.reloadFinished(requester, error: error, now: now)

@@ -4,6 +4,8 @@ import BridgeCore
 import FanOut
 import KrakenSession
 import KrakenWire
+import MarketData
+import Trading
 
 extension Settings {
   /// - Parameters:
@@ -17,10 +19,15 @@ extension Settings {
     bridgeLimits.connectionsPerUID = limits.connectionsPerUID
     bridgeLimits.subscriptionsPerConnection = limits.subscriptionsPerConnection
     bridgeLimits.linger = limits.linger
-    return BridgeConfiguration(
+    var configuration = BridgeConfiguration(
       version: version, pid: pid, publicURL: upstream.publicEndpoint.text, session: sessionConfiguration,
       listeners: listeners.map(policy), pins: pins, limits: bridgeLimits, ownUID: ownUID, seqFloor: saved.seq,
       budget: saved.budget)
+    configuration.privateURL = upstream.privateEndpoint.text
+    configuration.level3URL = upstream.level3Endpoint.text
+    configuration.hasCredentials = credentials.areGiven
+    configuration.trading = trading.configuration
+    return configuration
   }
 
   private var sessionConfiguration: SessionConfiguration {
@@ -41,5 +48,21 @@ extension Settings {
       name: listener.path, allowsAccount: listener.carriesAccount, allowsTrade: listener.scope.contains(.trade),
       preset: listener.preset,
       lag: LagLimits(bytes: listener.lagBytes ?? limits.lagBytes, duration: listener.lag ?? limits.lag))
+  }
+}
+
+extension TradingSettings {
+  var configuration: TradingConfiguration {
+    var trading = TradingConfiguration()
+    trading.isEnabled = enabled
+    trading.symbols = Set(symbols)
+    trading.orderQtyMax = maxOrderQuantity.flatMap { NumberText($0) }
+    trading.notionalMax = maxNotional.flatMap { NumberText($0) }
+    trading.ordersPerMinute = ordersPerMinute
+    trading.postOnly = postOnly
+    trading.validateOnly = validateOnly
+    trading.refusesOverRate = refuseOverRate
+    trading.cancelAfter = cancelAfterSeconds
+    return trading
   }
 }

@@ -112,9 +112,10 @@ public struct CredentialSettings: Sendable, Equatable {
     }
   }
 
-  public init(directory: String? = nil, tokenCommand: String? = nil) {
+  public init(directory: String? = nil, tokenCommand: String? = nil, demonstration: Demonstration? = nil) {
     self.directory = directory
     self.tokenCommand = tokenCommand
+    self.demonstration = demonstration
   }
 
   public var areGiven: Bool { directory != nil || tokenCommand != nil || demonstration != nil }

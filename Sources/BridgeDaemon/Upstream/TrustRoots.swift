@@ -3,6 +3,21 @@
 
 import NIOSSL
 
+/// What TLS connections are made with. Made when first needed: reading the system's trust roots would delay the start.
+final class TrustedContext {
+  private let caFile: String?
+  private var made: NIOSSLContext?
+
+  init(caFile: String?) { self.caFile = caFile }
+
+  func context() throws -> NIOSSLContext {
+    if let made { return made }
+    let context = try TrustRoots.context(caFile: caFile)
+    made = context
+    return context
+  }
+}
+
 enum TrustRoots {
   static func context(caFile: String?) throws -> NIOSSLContext {
     var configuration = TLSConfiguration.makeClientConfiguration()
