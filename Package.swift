@@ -134,8 +134,8 @@ let package = Package(
     tests(
       "BridgeDaemonTests",
       [
-        "BridgeDaemon", "BridgeCore", "FanOut", "KrakenSession", "MarketData", "SystemdNotify", "KrakenSimulator",
-        "SimulatedExchange",
+        "BridgeDaemon", "BridgeCore", "FanOut", "KrakenSession", "KrakenWire", "MarketData", "SystemdNotify",
+        "KrakenSimulator", "SimulatedExchange",
         .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
       ] + nio),
     tests("SimulatedExchangeTests", ["SimulatedExchange"]),

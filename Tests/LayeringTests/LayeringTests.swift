@@ -20,7 +20,10 @@ import Testing
     ("BridgeWire", ["JSONText"]),
     ("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
     ("SystemdNotify", ["CSystemd"]),
-    ("BridgeDaemon", ["MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "BridgeCore", "SystemdNotify"]),
+    (
+      "BridgeDaemon",
+      ["MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "Trading", "BridgeCore", "SystemdNotify"]
+    ),
     ("SimulatedExchange", []),
     ("KrakenSimulator", ["SimulatedExchange"]),
     ("KrakenBridgeClient", ["JSONText"]),
