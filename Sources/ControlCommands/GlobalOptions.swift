@@ -68,3 +68,10 @@ struct TimeSpan: ExpressibleByArgument, Sendable, Equatable {
 
   var defaultValueDescription: String { "\(duration)" }
 }
+
+extension Duration {
+  /// In seconds, for printing and drawing.
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) / 1e18
+  }
+}

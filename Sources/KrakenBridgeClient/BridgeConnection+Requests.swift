@@ -53,9 +53,31 @@ extension BridgeConnection {
   /// The present state of one topic, without subscribing.
   public func snapshot(_ subscription: Subscription, timeout: Duration = .seconds(10)) async throws -> Event {
     let answer = try await ask(subscription.snapshotRequest, timeout: timeout)
-    guard case .event(let event)? = BridgeMessage(line: answer.result.bytes) else {
-      throw BridgeError(.protocolViolation, "the answer to snapshot holds no event")
+    guard case .event(let event)? = BridgeMessage(line: answer.resultText) else {
+      throw BridgeError(.protocolViolation, "the answer to snapshot holds no event line")
     }
     return event
+  }
+
+  /// The present states of all symbols of a subscription, in its order; the requests are on their way together. A symbol
+  /// that is refused has its refusal in its place.
+  public func snapshots(
+    _ subscription: Subscription, timeout: Duration = .seconds(10)
+  ) async throws -> [Result<Event, BridgeError>] {
+    try await withThrowingTaskGroup(of: (Int, Result<Event, BridgeError>).self) { group in
+      for (index, symbols) in (subscription.symbols.isEmpty ? [[]] : subscription.symbols.map { [$0] }).enumerated() {
+        var one = subscription
+        one.symbols = symbols
+        group.addTask { [one] in
+          do {
+            return (index, .success(try await self.snapshot(one, timeout: timeout)))
+          } catch let error as BridgeError {
+            guard case .refused = error.code else { throw error }
+            return (index, .failure(error))
+          }
+        }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }.sorted { $0.0 < $1.0 }.map(\.1)
+    }
   }
 }

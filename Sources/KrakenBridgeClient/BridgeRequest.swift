@@ -48,10 +48,13 @@ public struct Subscription: Sendable, Hashable {
   /// Resume after this line.
   public var since: UInt64?
   public var onSlow: OnSlow
+  /// Other parameters of the channel, such as `snap_trades` of `executions`.
+  public var parameters: [JSON.Member]
 
   public init(
     _ channel: String, _ symbols: [String] = [], depth: Int? = nil, interval: Int? = nil,
-    eventTrigger: String? = nil, snapshot: Bool = true, since: UInt64? = nil, onSlow: OnSlow = .resync
+    eventTrigger: String? = nil, snapshot: Bool = true, since: UInt64? = nil, onSlow: OnSlow = .resync,
+    parameters: [JSON.Member] = []
   ) {
     self.channel = channel
     self.symbols = symbols
@@ -61,6 +64,7 @@ public struct Subscription: Sendable, Hashable {
     self.snapshot = snapshot
     self.since = since
     self.onSlow = onSlow
+    self.parameters = parameters
   }
 
   /// The request that asks for this.
@@ -92,6 +96,6 @@ public struct Subscription: Sendable, Hashable {
     if let depth { members.append(JSON.Member("depth", .number(String(depth)))) }
     if let interval { members.append(JSON.Member("interval", .number(String(interval)))) }
     if let eventTrigger { members.append(JSON.Member("event_trigger", .string(eventTrigger))) }
-    return members
+    return members + parameters
   }
 }

@@ -1,6 +1,7 @@
 // Verbs run as functions against a bridge that plays a script: what they ask, what they print in each
 // format, and the exit status of every kind of end.
 
+import KrakenBridgeClient
 import ScriptedBridge
 import Testing
 
@@ -90,6 +91,24 @@ import Testing
     let daemon = bridge(["snapshot": result("snapshot", Self.ticker)])
     defer { daemon.stop() }
     #expect(await run("snapshot", "ticker", "BTC/USD", "--socket", daemon.path).output == Self.ticker + "\n")
+  }
+
+  /// One request each, printed in the order asked for; what is refused does not keep the others back.
+  @Test func severalSnapshots() async {
+    let daemon = ScriptedBridge { peer in
+      peer.greet()
+      peer.serve { _, line in
+        let symbol = line.contains("A/B") ? "A/B" : line.contains("C/D") ? "C/D" : "E/F"
+        return symbol == "C/D"
+          ? [#"{"method":"snapshot","success":false,"error":"what is C/D?","code":"unknown_symbol","req_id":$ID}"#]
+          : self.result("snapshot", #"{"channel":"ticker","type":"snapshot","symbol":"\#(symbol)","seq":5,"data":{}}"#)
+      }
+    }
+    defer { daemon.stop() }
+    let run = await run("snapshot", "ticker", "A/B", "C/D", "E/F", "--socket", daemon.path)
+    #expect(run.lines.map { JSON(parsing: $0)?["symbol"]?.string } == ["A/B", "E/F"])
+    #expect(run.status == 65)
+    #expect(run.errors.contains("what is C/D?"))
   }
 
   @Test func sendPrintsTheAnswerAsItIs() async {

@@ -198,21 +198,21 @@ private func event(_ message: BridgeMessage) -> Event {
   @Test func picture() {
     var view = view()
     view.receive(message(#"{"channel":"bridge","type":"stale","seq":2,"data":{"reason":"silent","topics":[{"channel":"ticker","symbol":"ADA/EUR"}]}}"#), now: 12)
-    let rows = view.rows(size: TerminalSize(columns: 71, rows: 24), style: plain, link: .connected, now: 72)
+    let rows = view.rows(size: TerminalSize(columns: 65, rows: 24), style: plain, link: .connected, now: 72)
     #expect(
       rows == [
         "3 symbols  by symbol   1 STALE ",
-        "SYMBOL       LAST   CHANGE  BID  ASK  SPREAD  VOLUME   AGE",
-        "ADA/EUR      0.50  +3.25 %  1.0  1.5     0.5     900  61 s STALE silent",
-        "BTC/USD  81776.60  -1.50 %  1.0  1.5     0.5       5  62 s",
-        "ETH/USD   3217.03  +0.10 %  1.0  1.5     0.5      70  60 s",
+        "SYMBOL       LAST   CHANGE  BID  ASK  SPREAD  VOLUME  5 MIN   AGE",
+        "ADA/EUR      0.50  +3.25 %  1.0  1.5     0.5     90… STALE silent",
+        "BTC/USD  81776.60  -1.50 %  1.0  1.5     0.5       5     ▄▄  62 s",
+        "ETH/USD   3217.03  +0.10 %  1.0  1.5     0.5      70     ▄▄  60 s",
         "sort: s l c p v a  r reverse  / filter  arrows scroll  q quit",
       ])
     view.receive(ticker("ADA/EUR", last: "0.51", type: "snapshot"), now: 73)
     #expect(!view.rows(size: TerminalSize(columns: 80, rows: 24), style: plain, link: .connected, now: 73).contains { $0.contains("STALE") })
   }
 
-  @Test(arguments: [(71, ""), (72, "LAST 2 MIN"), (77, "LAST 2 MIN"), (78, "LAST 3 MIN"), (90, "LAST 5 MIN"), (200, "LAST 5 MIN")])
+  @Test(arguments: [(64, ""), (65, "5 MIN"), (80, "20 MIN"), (90, "30 MIN"), (200, "30 MIN")])
   func sparklineTakesTheRoomThereIs(width: Int, title: String) {
     let rows = view().rows(size: TerminalSize(columns: width, rows: 24), style: plain, link: .connected, now: 12)
     #expect(rows[1].contains(title) && rows[1].contains(" MIN") == !title.isEmpty)
@@ -225,26 +225,61 @@ private func event(_ message: BridgeMessage) -> Event {
     var view = view()
     view.receive(message(#"{"channel":"bridge","type":"stale","seq":2,"data":{"reason":"silent","topics":[{"channel":"ticker","symbol":"ADA/EUR"}]}}"#), now: 12)
     let rows = view.rows(size: TerminalSize(columns: width, rows: 24), style: plain, link: .connected, now: 72)
-    #expect(rows[1].hasSuffix("\(last)   AGE"))
+    let words = rows[1].split(separator: " ")
+    #expect(words.contains { $0 == last } && words.last == "AGE")
     #expect(rows[2].hasPrefix("ADA/EUR") || width < 24)
     #expect(rows[2].hasSuffix(" STALE silent"))
     #expect(rows[1...4].allSatisfy { $0.count <= max(width, 24) })
   }
 
+  private static func candles(_ closes: [(minute: Int, close: String)]) -> BridgeMessage {
+    let items = closes.map { #"{"open":1,"high":1,"low":1,"close":\#($0.close),"interval_begin":"1970-01-01T00:0\#($0.minute):00.000000000Z"}"# }
+    return message(#"{"channel":"ohlc","type":"snapshot","symbol":"X/Y","interval":1,"seq":1,"data":[\#(items.joined(separator: ","))]}"#)
+  }
+
   @Test func sparklineMovesWithTime() {
-    var quote = Quote(symbol: "X")
-    func feed(_ last: String, _ now: Double) {
-      if case .event(let event) = ticker("X", last: last) { quote.receive(event, now: now) }
-    }
+    var quote = Quote(symbol: "X/Y")
+    func feed(_ last: String, _ now: Double) { quote.receive(event(ticker("X/Y", last: last)), now: now) }
     feed("1", 0)
     #expect(quote.sparkline(now: 0) == String(repeating: " ", count: 29) + "▄")
-    feed("2", 10)
-    #expect(quote.sparkline(now: 10).suffix(2) == "▁█")
-    #expect(quote.sparkline(now: 30).suffix(4) == "▁███")
-    feed("3", 100_000)
-    #expect(quote.sparkline(now: 100_000).count == 30)
-    #expect(quote.sparkline(now: 100_000, columns: 12).count == 12)
+    feed("2", 60)
+    #expect(quote.sparkline(now: 60, columns: 4) == "  ▁█")
+    #expect(quote.sparkline(now: 200, columns: 4) == "▁███")
+    for minute in 5..<200 { feed("\(minute)", Double(minute) * 60) }
+    #expect(quote.sparkline(now: 199 * 60) == (0..<30).map { ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"][min(7, $0 * 8 / 29)] }.joined())
     #expect(quote.direction == 1)
+  }
+
+  /// The past comes from candles; what was seen live is newer.
+  @Test func sparklineBeginsWithThePast() {
+    var view = WatchView(symbols: [])
+    let wide = TerminalSize(columns: 120, rows: 10)
+    func sparkline() -> String? { view.quotes["X/Y"]?.sparkline(now: 5 * 60, columns: 6) }
+    view.receive(ticker("X/Y", last: "8"), now: 5 * 60)
+    #expect(view.snapshotWanted(size: TerminalSize(columns: 50, rows: 10), now: 0) == nil)
+    #expect(view.snapshotWanted(size: wide, now: 0)?.symbols == ["X/Y"])
+    #expect(view.snapshotWanted(size: wide, now: 0) == nil)
+    view.receive(Self.candles([(0, "1"), (1, "2"), (3, "4"), (5, "5")]), now: 5 * 60)
+    #expect(sparkline() == "▁▂▂▄▄█")
+  }
+
+  @Test(arguments: [("123456.78901234", "123456.7"), ("1234567.89012345", "1234567"), ("12345678901.5", "12345678901"), ("5", "5")])
+  func volumesAreCutBeforeSparklinesAre(volume: String, cut: String) {
+    var view = WatchView(symbols: [])
+    view.receive(ticker("X/Y", last: "1", volume: volume), now: 0)
+    func row(_ columns: Int) -> String { view.rows(size: TerminalSize(columns: columns, rows: 9), style: plain, link: .connected, now: 0)[2] }
+    #expect(row(200).contains(" \(volume) "))
+    #expect(row(60 + cut.count - 5).contains(" \(cut) "))
+  }
+
+  /// Each is a subscription at Kraken: only rows on the screen may cause one.
+  @Test func thePastOfRowsOutOfSightIsNotAskedFor() {
+    var view = WatchView(symbols: [])
+    for number in 0..<1000 { view.receive(ticker("C\(1000 + number)/USD", last: "1"), now: 0) }
+    let size = TerminalSize(columns: 120, rows: 23)
+    #expect(view.snapshotWanted(size: size, now: 0)?.symbols == (1000..<1020).map { "C\($0)/USD" })
+    view.press(.down)
+    #expect(view.snapshotWanted(size: size, now: 0)?.symbols == ["C1020/USD"])
   }
 
   @Test func completeWhenEverySymbolIsSeenOrRefused() {
@@ -281,13 +316,58 @@ private func event(_ message: BridgeMessage) -> Event {
 
   @Test func picture() {
     let view = view([candle(1, "10.0", "11.0", "10.0", "11.0", volume: "1.0"), candle(2, "11.0", "12.0", "10.0", "10.5", volume: "2.0")])
-    let rows = view.rows(size: TerminalSize(columns: 30, rows: 8), style: plain, link: .connected, now: 0)
-    #expect(rows[0] == "BTC/USD 1 min  O 11.0  H 12.0  L 10.0  C 10.5  V 2.0")
-    #expect(rows.count == 8)
-    #expect(rows[1].hasPrefix(" │"))
-    #expect(rows.contains { $0.contains("◂10.5") })
-    #expect(rows.contains { $0.contains("┤12.0") })
-    #expect(rows[6].hasPrefix("00:01"))
+    let rows = view.rows(size: TerminalSize(columns: 20, rows: 8), style: plain, link: .connected, now: 0)
+    #expect(
+      rows == [
+        "BTC/USD 1 min  O 11.0  H 12.0  L 10.0  C 10.5  V 2.0",
+        "            │  ┤12.0",
+        "            │  │",
+        "         ▄  ╽  ┤11.0",
+        "         █  ░  ◂10.5",
+        "         █  │  ┤10.0",
+        "         00:01  UTC",
+        "+ - zoom  q quit   █ rising  ░ falling",
+      ])
+  }
+
+  @Test func closeCandlesAreLinesAndOthersBlocks() {
+    var view = view((0..<60).map { candle($0, "10", "12", "9", $0.isMultiple(of: 2) ? "11" : "9") })
+    func picture(_ columns: Int, _ style: Style) -> String {
+      view.rows(size: TerminalSize(columns: columns, rows: 20), style: style, link: .connected, now: 0).dropLast().joined(separator: "\n")
+    }
+    let narrow = picture(80, plain)
+    #expect(narrow.contains("┃") && narrow.contains("┇") && !narrow.contains("░"))
+    let wide = picture(200, plain)
+    #expect(wide.contains("█") && wide.contains("░") && !wide.contains("┃"))
+    // Colours tell rising from falling.
+    #expect(!picture(200, Style(isColored: true)).contains("░"))
+    view.press(.character("+"))
+    #expect(picture(80, plain).contains("░"))
+    for _ in 0..<9 { view.press(.character("-")) }
+    #expect(picture(200, plain).contains("┃"))
+  }
+
+  @Test func timesAreRound() {
+    func begins(_ count: Int, minutes: Int) -> [String] {
+      (0..<count).map { index in
+        let minute = (minutes < 1440 ? 22 * 60 + 47 / minutes * minutes : 0) + index * minutes
+        let (day, rest) = (9 + minute / 1440, minute % 1440)
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return "2026-10-\(two(day))T\(two(rest / 60)):\(two(rest % 60)):00.000000000Z"
+      }
+    }
+    func labels(_ count: Int, minutes: Int, columns: Int = 1) -> [String] {
+      let row = TimeAxis.labels(begins(count, minutes: minutes), columnsPerCandle: columns, interval: minutes)
+      #expect(row.count == count * columns)
+      return row.split(separator: " ").map(String.init)
+    }
+    #expect(labels(40, minutes: 1) == ["22:50", "23:00", "23:10", "23:20"])
+    #expect(labels(40, minutes: 1, columns: 4).prefix(3) == ["22:50", "22:55", "23:00"])
+    #expect(labels(40, minutes: 15) == ["10-10", "03:00", "06:00"])
+    #expect(labels(21, minutes: 60) == ["10-10", "12:00"])
+    #expect(labels(12, minutes: 1440, columns: 4).count == 3)
+    #expect(labels(3, minutes: 1) == [])
+    #expect(TimeAxis.labels([], columnsPerCandle: 1, interval: 1) == "")
   }
 
   /// Every label stands at its price: the row's range of prices holds it, and it has the pair's digits.
@@ -316,7 +396,7 @@ private func event(_ message: BridgeMessage) -> Event {
       for columns in [30, 40, 200] {
         for rowCount in [4, 10, 50] {
           let rows = view.rows(size: TerminalSize(columns: columns, rows: rowCount), style: plain, link: .connected, now: 0)
-          #expect(!rows.dropFirst().contains { CellWidth.of($0) > columns }, "\(count) in \(columns)×\(rowCount)")
+          #expect(!rows.dropFirst().dropLast().contains { CellWidth.of($0) > columns }, "\(count) in \(columns)×\(rowCount)")
         }
       }
     }

@@ -10,41 +10,55 @@ struct AccountOptions: ParsableArguments {
 
   @OptionGroup var options: GlobalOptions
 
-  func show(_ channel: String, on console: Console, table: ([JSON]) -> Table) async throws {
+  /// Prints the channel's snapshot, and with `--follow` what comes after it.
+  func show(
+    _ channel: String, _ parameters: [JSON.Member] = [], on console: Console, table: @escaping @Sendable ([JSON]) -> Table
+  ) async throws {
+    let feed = BridgeFeed(options.address(.private, on: console), [Subscription(channel, parameters: parameters)])
+    guard !follow else { return try await print(feed, on: console, table) }
+    try await withThrowingTaskGroup { group in
+      group.addTask { try await print(feed, on: console, table) }
+      group.addTask {
+        try await Task.sleep(for: .seconds(10))
+        throw BridgeError(.timedOut, "no \(channel) within 10 s", advice: "is the private upstream online? see: kraken-ctl status")
+      }
+      defer { group.cancelAll() }
+      try await group.next()
+    }
+  }
+
+  private func print(_ feed: BridgeFeed, on console: Console, _ table: ([JSON]) -> Table) async throws {
     let format = options.format(on: console)
-    let subscription = Subscription(channel)
-    let address = options.address(.private, on: console)
     var printer = EventPrinter(console: console, options: options)
-    func write(snapshot event: Event) throws {
-      switch format {
-      case .json: try console.write(line: event.line.bytes)
-      case .table: for line in table(event.data.elements).aligned(options.style(on: console)) { try console.write(line: line) }
-      case .csv: for line in table(event.data.elements).csv() { try console.write(line: line) }
-      }
-    }
-    guard follow else {
-      let bridge = try await BridgeConnection.connect(to: address)
-      defer { bridge.close() }
-      let answer = try await bridge.ask(subscription.snapshotRequest)
-      guard case .event(let event)? = BridgeMessage(line: answer.resultText) else {
-        throw BridgeError(.protocolViolation, "the answer to snapshot holds no event line")
-      }
-      return try write(snapshot: event)
-    }
-    for try await element in BridgeFeed(address, [subscription]) {
+    for try await element in feed {
       switch element {
       case .connected, .caughtUp: break
       case .disconnected(let error, _): console.complain("\(error.message); trying to connect again")
       case .message(.answer(let answer)): _ = try answer.orThrow()
-      case .message(.event(let event)) where event.kind == .snapshot: try write(snapshot: event)
-      case .message(let message): try printer.write(message)
+      case .message(.event(let event)) where event.kind == .snapshot:
+        switch format {
+        case .json: try console.write(line: event.line.bytes)
+        case .table: for line in table(event.data.elements).aligned(options.style(on: console)) { try console.write(line: line) }
+        case .csv: for line in table(event.data.elements).csv() { try console.write(line: line) }
+        }
+        if !follow { return }
+      case .message(.state(let state)) where state.upstream != "private": break
+      case .message(let message):
+        if follow { try printer.write(message) } else { console.complain(EventText(style: Style(isColored: false)).line(message)) }
       }
     }
   }
 }
 
 struct BalancesCommand: ControlCommand {
-  static let configuration = CommandConfiguration(commandName: "balances", abstract: "Show the account's balances.")
+  static let configuration = CommandConfiguration(
+    commandName: "balances", abstract: "Show the account's balances.",
+    discussion: """
+      EXAMPLES
+        kraken-ctl balances
+        kraken-ctl balances --follow
+        kraken-ctl balances --format csv
+      """)
 
   @OptionGroup var account: AccountOptions
 
@@ -66,12 +80,29 @@ struct BalancesCommand: ControlCommand {
 
 struct ExecutionsCommand: ControlCommand {
   static let configuration = CommandConfiguration(
-    commandName: "executions", abstract: "Show open orders and fills as Kraken reports them.")
+    commandName: "executions", abstract: "Show open orders, and fills as they happen.",
+    discussion: """
+      The bridge merges Kraken's reports into one complete record for each order; --raw shows them as they come.
+
+      EXAMPLES
+        kraken-ctl executions
+        kraken-ctl executions --trades
+        kraken-ctl executions --follow --format json | jq .data.exec_type
+      """)
+
+  @Flag(help: "Begin with the latest fills as well.")
+  var trades = false
+
+  @Flag(help: "Kraken's reports as they come, not merged.")
+  var raw = false
 
   @OptionGroup var account: AccountOptions
 
   func execute(on console: Console) async throws {
-    try await account.show("executions", on: console, table: Self.table)
+    let parameters = [
+      JSON.Member("snap_orders", true), JSON.Member("snap_trades", .bool(trades)), JSON.Member("form", raw ? "raw" : "merged"),
+    ]
+    try await account.show("executions", parameters, on: console, table: Self.table)
   }
 
   private static let columns: [(title: String, keys: [String], isNumber: Bool)] = [

@@ -31,10 +31,7 @@ extension GlobalOptions {
     defer { bridge.close() }
     for subscription in subscriptions {
       var printer = EventPrinter(console: console, options: self)
-      for answer in try await bridge.request(subscription.snapshotRequest) {
-        guard let message = BridgeMessage(line: try answer.orThrow().resultText) else { continue }
-        try printer.write(message)
-      }
+      try printer.write(try await bridge.snapshots(subscription))
     }
   }
 }
@@ -102,7 +99,7 @@ struct WatchCommand: ControlCommand {
 
   func execute(on console: Console) async throws {
     var symbols = self.symbols
-    if symbols.isEmpty, live.isSinglePicture(on: console) {
+    if symbols.isEmpty, live.isSinglePicture(on: console) || options.wantsLines() {
       // One picture of everything: what everything is has to be known before it can be complete.
       let topics = try await console.ask(BridgeRequest("topics"), options).result["topics"] ?? .null
       symbols = SymbolCompletion.symbols(in: .array(topics.elements.filter { $0["channel"] == "ticker" }))

@@ -17,7 +17,7 @@ struct OrderCommand: AsyncParsableCommand {
         kraken-ctl order add sell 0.5 ETH/USD --validate
         kraken-ctl order amend OABCDE-12345-FGHIJ --limit 60100
         kraken-ctl order cancel OABCDE-12345-FGHIJ --yes
-        kraken-ctl order cancel-after 60
+        kraken-ctl order cancel-after 60 --keep
       """,
     subcommands: [
       OrderAddCommand.self, OrderAmendCommand.self, OrderEditCommand.self, OrderCancelCommand.self,
@@ -32,7 +32,21 @@ enum OrderSide: String, ExpressibleByArgument, CaseIterable, Sendable {
 struct OrderAddCommand: ControlCommand {
   static let configuration = CommandConfiguration(
     commandName: "add", abstract: "Send an order and show what becomes of it.",
-    discussion: "Ends when the order stands in the book or is over; --follow waits until it is over.")
+    discussion: """
+      Prints every stage: submitted, accepted, pending, open, partially_filled, filled, canceled, expired, rejected. \
+      unknown means that nobody knows yet what became of the order; the bridge finds out, and the true stage follows. \
+      Ends when the order stands in the book or is over; --follow waits until it is over.
+
+      EXAMPLES
+        kraken-ctl order add buy 0.01 BTC/USD --limit 60000 --post-only
+        kraken-ctl order add sell 0.5 ETH/USD --follow --yes
+        kraken-ctl order add sell 0.5 ETH/USD --type stop-loss --parameter 'triggers={"price":3000}'
+        kraken-ctl order add buy 0.01 BTC/USD --limit 60000 --follow --cancel-on-disconnect
+
+      EXIT STATUS
+        0 done, 65 refused or rejected, 69 no daemon or no connection to Kraken, 75 the outcome is unknown,
+        77 not permitted, 78 trading is not configured
+      """)
 
   @Argument(help: "buy or sell.")
   var side: OrderSide
@@ -67,6 +81,9 @@ struct OrderAddCommand: ControlCommand {
   @Flag(help: "Wait until the order is over.")
   var follow = false
 
+  @Flag(help: "Let the bridge cancel the order when this program ends; goes with --follow.")
+  var cancelOnDisconnect = false
+
   @OptionGroup var order: OrderOptions
 
   var parameters: [JSON.Member] {
@@ -77,7 +94,9 @@ struct OrderAddCommand: ControlCommand {
     if let limit { members.append(JSON.Member("limit_price", limit.json)) }
     if let timeInForce { members.append(JSON.Member("time_in_force", .string(timeInForce))) }
     if let clOrdId { members.append(JSON.Member("cl_ord_id", .string(clOrdId))) }
-    for (name, flag) in [("post_only", postOnly), ("reduce_only", reduceOnly), ("validate", isOnlyChecked)] where flag {
+    for (name, flag) in [
+      ("post_only", postOnly), ("reduce_only", reduceOnly), ("validate", isOnlyChecked), ("cancel_on_disconnect", cancelOnDisconnect),
+    ] where flag {
       members.append(JSON.Member(name, true))
     }
     return members
@@ -185,20 +204,66 @@ struct OrderCancelAllCommand: ControlCommand {
 struct OrderCancelAfterCommand: ControlCommand {
   static let configuration = CommandConfiguration(
     commandName: "cancel-after",
-    abstract: "Let Kraken cancel every order unless this is said again within the time; 0 switches it off.")
+    abstract: "Let Kraken cancel every order unless this is said again within the time; 0 switches it off.",
+    discussion: """
+      With --keep this program stays, and while it is there the bridge says it again at a third of the time. When it ends, \
+      however it ends, Kraken cancels every order of the account when the time is over.
 
-  @Argument(help: "Seconds, up to 86400.")
+      EXAMPLES
+        kraken-ctl order cancel-after 60
+        kraken-ctl order cancel-after 60 --keep
+        kraken-ctl order cancel-after 0
+      """)
+
+  @Argument(help: "Seconds, less than a day.")
   var seconds: Int
+
+  @Flag(help: "Stay, and have it renewed until this program ends.")
+  var keep = false
 
   @OptionGroup var order: OrderOptions
 
   func validate() throws {
-    if !(0...86400).contains(seconds) { throw ValidationError("seconds must be 0 to 86400") }
+    if !(0..<86400).contains(seconds) { throw ValidationError("seconds must be 0 to 86399") }
+    if keep, seconds == 0 { throw ValidationError("--keep needs a time") }
   }
 
   func execute(on console: Console) async throws {
+    let summary = switch (seconds, keep) {
+    case (0, _): "switch the cancel timer off"
+    case (_, false): "cancel EVERY order in \(seconds) s unless renewed"
+    case (_, true): "cancel EVERY order \(seconds) s after this program ends"
+    }
     try await order.send(
-      "cancel_all_orders_after", [JSON.Member("timeout", .number(String(seconds)))],
-      summary: seconds == 0 ? "switch the cancel timer off" : "cancel every order in \(seconds) s unless renewed", on: console)
+      "cancel_all_orders_after", [JSON.Member("timeout", .number(String(seconds)))] + (keep ? [JSON.Member("keep", true)] : []),
+      summary: summary, on: console
+    ) { bridge in
+      if keep { try await hold(bridge, console) }
+    }
+  }
+
+  /// Stays until a signal comes, or the bridge goes.
+  private func hold(_ bridge: BridgeConnection, _ console: Console) async throws {
+    console.complain("held: the bridge renews it while this runs; end with Ctrl-C")
+    let events = TerminalEvents()
+    let signals = events.sequence
+    defer { events.stop() }
+    let isLost = await withTaskGroup(of: Bool.self) { group in
+      group.addTask {
+        while (try? await bridge.messages.next()) != nil {}
+        return true
+      }
+      group.addTask {
+        for await _ in signals { return false }
+        return false
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? true
+    }
+    let advice = "to keep your orders: kraken-ctl order cancel-after 0"
+    guard !isLost else {
+      throw CommandFailure(.unavailable, "the bridge is gone: Kraken cancels every order in at most \(seconds) s", advice: advice)
+    }
+    console.complain("no longer held: Kraken cancels every order in at most \(seconds) s: \(advice)")
   }
 }

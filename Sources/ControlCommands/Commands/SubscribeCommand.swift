@@ -152,52 +152,6 @@ struct SnapshotCommand: ControlCommand {
     let bridge = try await BridgeConnection.connect(to: options.address(topics.listener, on: console))
     defer { bridge.close() }
     var printer = EventPrinter(console: console, options: options)
-    for answer in try await bridge.request(topics.subscription.snapshotRequest) {
-      let line = try answer.orThrow().resultText
-      guard let message = BridgeMessage(line: line) else {
-        throw BridgeError(.protocolViolation, "the answer to snapshot holds no event line")
-      }
-      try printer.write(message)
-    }
-  }
-}
-
-/// Prints messages in the format wanted.
-struct EventPrinter {
-  private let console: Console
-  private let format: OutputFormat
-  private let text: EventText
-  private var csv: EventCSV?
-
-  init(console: Console, options: GlobalOptions) {
-    self.console = console
-    format = options.format(on: console)
-    text = EventText(style: options.style(on: console))
-  }
-
-  mutating func write(_ message: BridgeMessage) throws {
-    switch (format, message) {
-    case (.json, _):
-      try console.write(line: message.line.bytes)
-    case (.table, _):
-      try console.write(line: text.line(message))
-    case (.csv, .event(let event)):
-      let csv = self.csv ?? EventCSV(channel: event.channel, sample: event)
-      if self.csv == nil {
-        try console.write(line: csv.heading)
-        self.csv = csv
-      }
-      for row in csv.rows(event) { try console.write(line: row) }
-    case (.csv, _):
-      // Not a row; but never silent about lost or stale data.
-      console.complain(EventText(style: Style(isColored: false)).line(message))
-    }
-  }
-}
-
-extension Duration {
-  /// In seconds, for printing and drawing.
-  var seconds: Double {
-    Double(components.seconds) + Double(components.attoseconds) / 1e18
+    try printer.write(try await bridge.snapshots(topics.subscription))
   }
 }

@@ -42,9 +42,11 @@ struct OrderOptions: ParsableArguments {
   ///   - summary: what is to be sent, for the question.
   ///   - answers: how many answers Kraken gives.
   ///   - goal: what to wait for.
+  ///   - isHarmless: nobody has to be asked.
+  ///   - afterwards: what to do with the connection when all went well.
   func send(
     _ method: String, _ members: [JSON.Member], summary: String, answers: Int = 1, until goal: OrderProgress.Goal = .answered,
-    isHarmless: Bool = false, on console: Console
+    isHarmless: Bool = false, on console: Console, afterwards: (BridgeConnection) async throws -> Void = { _ in }
   ) async throws {
     let members = try members + extraMembers()
     if !isHarmless { try confirm(summary, on: console) }
@@ -53,25 +55,51 @@ struct OrderOptions: ParsableArguments {
     let request = BridgeRequest(method, members.isEmpty ? .null : .object(members))
     var progress = OrderProgress(answersExpected: answers, goal: goal)
     try await bridge.send(line: request.line(id: 1))
-    let format = options.format(on: console)
-    let style = options.style(on: console)
-    let deadline = BridgeError(
-      .timedOut, "no answer to \(method) in time: whether it was carried out is unknown",
-      advice: "look before you repeat it: kraken-ctl executions")
-    let watchdog = Task {
-      try await Task.sleep(for: .seconds(30))
-      bridge.close()
+    do {
+      try await follow(&progress, bridge, console)
+    } catch let error as BridgeError where error.code == .connectionLost {
+      console.complain(error.message)
     }
-    defer { watchdog.cancel() }
+    switch progress.ending {
+    case .ok: try await afterwards(bridge)
+    case .tryAgain where progress.refusal == nil:
+      let what = progress.isAnswered && !progress.isInDoubt ? "the end of the order was not seen" : "whether \(method) was carried out is unknown"
+      throw CommandFailure(.tryAgain, what, advice: "look before you repeat it: kraken-ctl executions")
+    case let status: throw ExitCode(status.rawValue)
+    }
+  }
+
+  private func follow(_ progress: inout OrderProgress, _ bridge: BridgeConnection, _ console: Console) async throws {
+    let isTable = options.format(on: console) == .table
+    var text = OrderText(style: options.style(on: console))
+    // An order may rest as long as it likes, but an answer, or the end of a doubt, comes soon or never.
+    var watchdog: Task<Void, any Error>?
+    func isOverdue(after limit: Duration) {
+      watchdog?.cancel()
+      watchdog = Task {
+        try await Task.sleep(for: limit)
+        bridge.close()
+      }
+    }
+    isOverdue(after: .seconds(30))
+    defer { watchdog?.cancel() }
+    var wasInDoubt = false
     for try await message in bridge.messages {
       guard progress.take(message) else { continue }
-      try console.write(line: format == .table ? OrderProgress.text(message, style) : message.line.description)
-      // Once Kraken has answered, an order may rest as long as it likes.
-      if progress.isAnswered { watchdog.cancel() }
-      if progress.isFinished { break }
+      if !isTable {
+        try console.write(line: message.line.bytes)
+      } else if let line = text.line(message, hasStages: progress.goal != .answered) {
+        try console.write(line: line)
+      }
+      if progress.isFinished { return }
+      if progress.isInDoubt, !wasInDoubt {
+        console.complain("nobody knows yet what became of it; the bridge is finding out (Ctrl-C stops waiting, and nothing else)")
+        isOverdue(after: .seconds(120))
+      } else if progress.isAnswered, !progress.isInDoubt {
+        watchdog?.cancel()
+      }
+      wasInDoubt = progress.isInDoubt
     }
-    if let refusal = progress.refusal { throw ExitCode(ExitStatus(answerCode: refusal).rawValue) }
-    if !progress.isAnswered { throw deadline }
   }
 
   private func confirm(_ summary: String, on console: Console) throws {

@@ -1,5 +1,4 @@
-// `chart`: candles with volume below, out of box-drawing characters. Each cell shows two steps of
-// price; the axis is labelled with round prices in the pair's own digits.
+// `chart`: the candles of one symbol with their volume, the last one live.
 
 import KrakenBridgeClient
 
@@ -12,6 +11,9 @@ struct ChartView: LiveView {
     var close: Exact
     var volume: Double
     var volumeText: String
+
+    var isFalling: Bool { close < open }
+    var ink: Style.Ink { isFalling ? .bad : .good }
   }
 
   static let candlesMax = 1000
@@ -19,7 +21,7 @@ struct ChartView: LiveView {
   let symbol: String
   let interval: Int
   private(set) var candles: [Candle] = []
-  private(set) var columnsPerCandle = 1
+  private(set) var zoom = 0
   private var isKnown = false
   private var health = TopicHealth()
   private var topic: Topic?
@@ -58,28 +60,26 @@ struct ChartView: LiveView {
 
   mutating func press(_ key: Key) {
     switch key {
-    case .character("+"): columnsPerCandle = min(4, columnsPerCandle + 1)
-    case .character("-"): columnsPerCandle = max(1, columnsPerCandle - 1)
+    case .character("+"): zoom = min(3, zoom + 1)
+    case .character("-"): zoom = max(-2, zoom - 1)
     default: break
     }
   }
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
-    let footer = link.notice(style, now: now) ?? style.paint("+ - width  q quit", .dim)
+    func footer(_ legend: String = "") -> String { link.notice(style, now: now) ?? style.paint("+ - zoom  q quit", .dim) + legend }
     guard let last = candles.last else {
-      return [title(nil, style), isKnown ? "no candles yet" : "waiting for candles…", footer]
+      return [title(nil, style), isKnown ? "no candles yet" : "waiting for candles…", footer()]
     }
-    let plot = ChartPlot(
-      candles: candles, width: size.columns, height: max(6, size.rows - 2), columnsPerCandle: columnsPerCandle, interval: interval)
-    return [title(last, style)] + plot.rows(style) + [footer]
+    let plot = ChartPlot(candles: candles, width: size.columns, height: max(6, size.rows - 2), zoom: zoom, interval: interval)
+    return [title(last, style)] + plot.rows(style) + [footer(plot.legend(style))]
   }
 
   private func title(_ last: Candle?, _ style: Style) -> String {
     var words = [style.paint("\(topic?.symbol ?? symbol) \(Self.name(ofInterval: interval))", .bold)]
     if let last {
-      let ink: Style.Ink = last.close < last.open ? .bad : .good
       for (name, value) in [("O", last.open), ("H", last.high), ("L", last.low), ("C", last.close)] {
-        words.append(style.paint(name, .dim) + " " + style.paint(value.description, ink))
+        words.append(style.paint(name, .dim) + " " + style.paint(value.description, last.ink))
       }
       words.append(style.paint("V", .dim) + " " + last.volumeText)
     }

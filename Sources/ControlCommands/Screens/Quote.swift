@@ -3,9 +3,8 @@
 import KrakenBridgeClient
 
 struct Quote: Sendable {
-  /// The sparkline has a point for each of these spans, at most so many.
-  static let spanSeconds = 10.0
-  static let spans = 30
+  /// The sparkline has a point for each minute, at most so many.
+  static let minutesMax = 30
 
   let symbol: String
   private(set) var last = ""
@@ -17,12 +16,14 @@ struct Quote: Sendable {
   /// What stands in the columns, and how wide each is: kept, because a thousand rows are measured ten times a second.
   private(set) var cells: [String] = []
   private(set) var cellWidths: [Int] = []
+  /// As much of the volume as eight columns hold, for screens without room for all of it.
+  private(set) var shortVolume = ""
   private(set) var updatedAt = 0.0
   /// Positive after the last price rose, negative after it fell.
   private(set) var direction = 0.0
   var staleReason: String?
-  private var history: [Double?] = []
-  private var historySpan = 0
+  /// The last price of each minute in which there was one, by minutes since 1970.
+  private var closes: [Int: Double] = [:]
 
   init(symbol: String) {
     self.symbol = symbol
@@ -42,29 +43,35 @@ struct Quote: Sendable {
     let change = changePercent.isEmpty ? "" : (changePercent.hasPrefix("-") ? "" : "+") + changePercent + " %"
     cells = [symbol, last, change, bid, ask, spread?.description ?? "", volume]
     cellWidths = cells.map(CellWidth.of)
+    let whole = volume.prefix { $0 != "." }
+    shortVolume = String(whole.utf8.count < 7 ? volume.prefix(8) : whole)
     if event.kind == .snapshot { staleReason = nil }
     guard let price = Double(last) else { return }
     if let before, price != before { direction = price - before }
-    note(price, now: now)
+    closes[Self.minute(now)] = price
+    if closes.count > 2 * Self.minutesMax { closes = closes.filter { $0.key > Self.minute(now) - Self.minutesMax } }
   }
 
-  private mutating func note(_ price: Double, now: Double) {
-    let span = Int(now / Self.spanSeconds)
-    let passed = history.isEmpty ? 1 : min(span - historySpan, Self.spans)
-    if passed > 0 {
-      // Without an update the price stood still.
-      history += [Double?](repeating: history.last ?? nil, count: passed)
-      history.removeFirst(max(0, history.count - Self.spans))
-      historySpan = span
+  /// Takes what was before we looked: candles of one minute. What was seen live is newer.
+  mutating func receive(candles: [JSON]) {
+    for candle in candles.suffix(Self.minutesMax) {
+      guard let begin = candle["interval_begin"]?.string.flatMap(ReplayClock.seconds), let close = candle["close"]?.approximate else { continue }
+      closes[Self.minute(begin)] = closes[Self.minute(begin)] ?? close
     }
-    history[history.count - 1] = price
   }
+
+  private static func minute(_ seconds: Double) -> Int { Int(seconds / 60) }
 
   /// The last minutes, newest at the right, in so many columns.
-  func sparkline(now: Double, columns: Int = spans) -> String {
-    let since = max(0, min(Int(now / Self.spanSeconds) - historySpan, Self.spans))
-    let known = (history + [Double?](repeating: history.last ?? nil, count: since)).suffix(columns)
-    return Bars.sparkline([Double?](repeating: nil, count: columns - known.count) + known)
+  func sparkline(now: Double, columns: Int = minutesMax) -> String {
+    let first = Self.minute(now) - columns + 1
+    // In a minute without trades the price stood still.
+    var price = closes.filter { $0.key < first }.max { $0.key < $1.key }?.value
+    return Bars.sparkline(
+      (first..<(first + columns)).map { minute in
+        price = closes[minute] ?? price
+        return price
+      })
   }
 }
 
@@ -75,12 +82,15 @@ struct QuoteColumns {
   private let widths: [Int]
   /// None when there is no room.
   private let sparklineColumns: Int
+  private let cutsVolume: Bool
+  var showsSparkline: Bool { sparklineColumns > 0 }
   private let style: Style
   private let now: Double
 
   /// The age and the space before it.
   private static let ageColumns = 6
-  private static let spansPerMinute = Int(60 / Quote.spanSeconds)
+  /// As wide as its title.
+  private static let sparklineColumnsMin = 5
   private static let titles = ["SYMBOL", "LAST", "CHANGE", "BID", "ASK", "SPREAD", "VOLUME"]
 
   init(_ quotes: [Quote], width: Int, style: Style, now: Double) {
@@ -89,24 +99,26 @@ struct QuoteColumns {
       for (index, cellWidth) in quote.cellWidths.enumerated() { widths[index] = max(widths[index], cellWidth) }
     }
     func room() -> Int { width - (widths.reduce(0, +) + 2 * (widths.count - 1) + Self.ageColumns) }
+    cutsVolume = room() < 2 + Self.sparklineColumnsMin
+    if cutsVolume { widths[6] = max(Self.titles[6].utf8.count, quotes.map(\.shortVolume.utf8.count).max() ?? 0) }
     while widths.count > 2, room() < 0 { widths.removeLast() }
     self.width = width
     self.widths = widths
     self.style = style
     self.now = now
-    // Whole minutes, and no title wider than what it stands over.
-    let columns = min(Quote.spans, (room() - 2) / Self.spansPerMinute * Self.spansPerMinute)
-    sparklineColumns = columns >= 12 ? columns : 0
+    let columns = min(Quote.minutesMax, room() - 2)
+    sparklineColumns = columns >= Self.sparklineColumnsMin ? columns : 0
   }
 
   var heading: String {
     var out = line(Self.titles)
-    if sparklineColumns > 0 { out += "  " + "LAST \(sparklineColumns / Self.spansPerMinute) MIN".fitted(to: sparklineColumns) }
+    if sparklineColumns > 0 { out += "  " + "\(sparklineColumns) MIN".fitted(to: sparklineColumns) }
     return out + "  " + "AGE".fitted(to: 4, alignedRight: true)
   }
 
   func row(_ quote: Quote) -> String {
     var cells = quote.cells
+    if cutsVolume { cells[6] = quote.shortVolume }
     if widths.count > 2 {
       cells[2] = style.paint(cells[2].fitted(to: widths[2], alignedRight: true), quote.changePercent.hasPrefix("-") ? .bad : .good)
     }

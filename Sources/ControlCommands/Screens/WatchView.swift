@@ -22,6 +22,8 @@ struct WatchView: LiveView {
   private(set) var takesText = false
   private(set) var firstRow = 0
   private var confirmed: Set<String> = []
+  /// Symbols whose past is known or asked for.
+  private var seeded: Set<String> = []
   private var refused: [String] = []
 
   init(symbols: [String]) {
@@ -32,14 +34,26 @@ struct WatchView: LiveView {
 
   var isComplete: Bool { confirmed.count + refused.count >= symbols.count && confirmed.isSubset(of: quotes.keys) }
 
+  /// Candles for the sparklines of the rows on the screen, and no others: each is a subscription at Kraken for a while.
+  mutating func snapshotWanted(size: TerminalSize, now: Double) -> Subscription? {
+    let columns = QuoteColumns(Array(quotes.values), width: size.columns, style: Style(isColored: false), now: now)
+    let missing = columns.showsSparkline ? onScreen(size).map(\.symbol).filter { !seeded.contains($0) } : []
+    seeded.formUnion(missing)
+    return missing.isEmpty ? nil : Subscription("ohlc", missing, interval: 1)
+  }
+
   mutating func receive(_ message: BridgeMessage, now: Double) {
     switch message {
     case .answer(let answer):
       guard let symbol = answer.symbol, symbol != "*" else { return }
       if answer.success { confirmed.insert(symbol) } else { refused.append(symbol) }
     case .event(let event):
-      guard event.channel == "ticker", let symbol = event.symbol else { return }
-      quotes[symbol, default: Quote(symbol: symbol)].receive(event, now: now)
+      guard let symbol = event.symbol else { return }
+      switch event.channel {
+      case "ticker": quotes[symbol, default: Quote(symbol: symbol)].receive(event, now: now)
+      case "ohlc": quotes[symbol]?.receive(candles: event.data.elements)
+      default: break
+      }
     case .stale(let stale):
       for symbol in quotes.keys where stale.concerns(Topic(channel: "ticker", symbol: symbol)) {
         quotes[symbol]?.staleReason = stale.reason
@@ -93,13 +107,19 @@ struct WatchView: LiveView {
     return sorted
   }
 
-  func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
-    let visible = self.visible
+  /// The rows there is room for.
+  private func onScreen(_ size: TerminalSize, of visible: [Quote]? = nil) -> ArraySlice<Quote> {
+    let visible = visible ?? self.visible
     let height = max(1, size.rows - 3)
     let first = max(0, min(firstRow, visible.count - height))
+    return visible[first..<min(visible.count, first + height)]
+  }
+
+  func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
+    let visible = self.visible
     let columns = QuoteColumns(visible, width: size.columns, style: style, now: now)
     var out = [title(visible.count, style), style.paint(columns.heading, .dim)]
-    out += visible[first..<min(visible.count, first + height)].map(columns.row)
+    out += onScreen(size, of: visible).map(columns.row)
     if quotes.isEmpty { out.append(emptyText) }
     let help = takesText ? "filter: \(filter)█" : "sort: s l c p v a  r reverse  / filter  arrows scroll  q quit"
     return out + [link.notice(style, now: now) ?? style.paint(help, .dim)]

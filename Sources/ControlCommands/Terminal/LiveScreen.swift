@@ -1,48 +1,8 @@
 // Runs a live view: feeds it the bridge's lines and the keys, and paints what it draws at a capped
 // rate. The view is a value that knows nothing of sockets, terminals or clocks.
 
-import Glibc
 import KrakenBridgeClient
 import Synchronization
-
-/// A picture that changes with what the bridge says.
-///
-/// Times are seconds since some fixed moment, handed in.
-protocol LiveView: Sendable {
-  /// What to read.
-  var subscriptions: [Subscription] { get }
-  /// Whether everything asked for has been seen, so that a single picture can be taken.
-  var isComplete: Bool { get }
-  mutating func receive(_ message: BridgeMessage, now: Double)
-  /// Whether letters are text at the moment, not commands.
-  var takesText: Bool { get }
-  mutating func press(_ key: Key)
-  /// The picture for that size, one text per row.
-  func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String]
-}
-
-/// How the connection to the daemon is; every live view shows it when it is not well.
-enum LinkState: Sendable, Equatable {
-  case connecting
-  case connected
-  /// Why there is none at the moment, and since when.
-  case lost(String, since: Double)
-
-  /// A line to show in place of the help line, if there is something to say.
-  func notice(_ style: Style, now: Double) -> String? {
-    switch self {
-    case .connecting: style.paint("connecting…", .dim)
-    case .connected: nil
-    case .lost(let why, let since): style.paint(" \(why); trying again for \(Quantity.seconds(now - since)) ", .boldWarning)
-    }
-  }
-
-  /// The same after one more failure.
-  func failed(_ why: String, now: Double) -> LinkState {
-    if case .lost(_, let since) = self { return .lost(why, since: since) }
-    return .lost(why, since: now)
-  }
-}
 
 struct LiveScreen<View: LiveView>: Sendable {
   /// At most ten pictures a second: smooth to the eye, little for ssh.
@@ -83,6 +43,12 @@ struct LiveScreen<View: LiveView>: Sendable {
         }
       }
       group.addTask {
+        while true {
+          await seed(shared)
+          try await Task.sleep(for: Self.frame * 5)
+        }
+      }
+      group.addTask {
         for await event in input {
           switch event {
           case .key(.character("q")) where !shared.state.withLock({ $0.view.takesText }): return 0
@@ -106,14 +72,34 @@ struct LiveScreen<View: LiveView>: Sendable {
     Terminal.die(of: ending)
   }
 
-  /// Waits until the view has everything and prints it once.
-  func printOnce(timeout: Duration = .seconds(10)) async throws {
-    let shared = SharedView(view)
+  /// Gets what the view would like to have besides its subscriptions, on a connection of its own.
+  private func seed(_ shared: SharedView<View>, timeout: Duration = .seconds(10)) async {
+    let size = pictureSize
+    guard let wanted = shared.state.withLock({ $0.snapshotWanted(size: size) }) else { return }
+    do {
+      let bridge = try await BridgeConnection.connect(to: address)
+      defer { bridge.close() }
+      for snapshot in try await bridge.snapshots(wanted, timeout: timeout) {
+        if case .success(let event) = snapshot { try shared.state.withLock { try $0.receive(.message(.event(event))) } }
+      }
+    } catch {
+      // The picture is good without it, and whoever has no daemon is told so by the feed.
+    }
+  }
+
+  /// The terminal's size; in a pipe what the environment says.
+  private var pictureSize: TerminalSize {
     var size = console.size()
     if !console.outputIsTerminal {
       size.columns = console.environment("COLUMNS").flatMap { Int($0) } ?? 80
       size.rows = console.environment("LINES").flatMap { Int($0) } ?? 24
     }
+    return size
+  }
+
+  /// Waits until the view has everything and prints it once.
+  func printOnce(timeout: Duration = .seconds(10)) async throws {
+    let shared = SharedView(view)
     let late = BridgeError(.timedOut, "no complete picture within \(timeout)", advice: "see what is live: kraken-ctl topics")
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask {
@@ -129,14 +115,11 @@ struct LiveScreen<View: LiveView>: Sendable {
       defer { group.cancelAll() }
       try await group.next()
     }
-    let rows = shared.state.withLock { $0.view.rows(size: size, style: style, link: .connected, now: monotonicSeconds()) }
+    await seed(shared, timeout: .seconds(2))
+    let size = pictureSize
+    let rows = shared.state.withLock { $0.view.rows(size: size, style: style, link: .connected, now: screenSeconds()) }
     for row in rows { try console.write(line: row.clipped(to: size.columns).trimmingTrailingSpaces()) }
   }
-}
-
-extension LiveView {
-  var takesText: Bool { false }
-  mutating func press(_ key: Key) {}
 }
 
 /// The one place that the reading, the drawing and the keys share.
@@ -145,60 +128,5 @@ private final class SharedView<View: LiveView>: Sendable {
 
   init(_ view: View) {
     state = Mutex(LiveState(view: view))
-  }
-}
-
-/// A view, its connection, and what the terminal shows of them.
-struct LiveState<View: LiveView>: Sendable {
-  private(set) var view: View
-  /// Whether the terminal is ready to be drawn on.
-  var isShown = false
-  private var link = LinkState.connecting
-  private var isCaughtUp = false
-  private var painter = RowPainter()
-  private var isChanged = true
-  private var drawnAt = -1.0
-
-  init(view: View) {
-    self.view = view
-  }
-
-  /// Whether every subscription is answered and the view has what it asked for.
-  var isComplete: Bool { isCaughtUp && view.isComplete }
-
-  /// Throws when everything that was asked for is refused.
-  mutating func receive(_ element: FeedElement) throws(BridgeError) {
-    isChanged = true
-    switch element {
-    case .connected: link = .connected
-    case .caughtUp: isCaughtUp = true
-    case .disconnected(let error, _): link = link.failed(error.message, now: monotonicSeconds())
-    case .message(let message):
-      if case .answer(let answer) = message, answer.symbol == nil || view.subscriptions.allSatisfy({ $0.symbols.count == 1 }) {
-        _ = try answer.orThrow()
-      }
-      view.receive(message, now: monotonicSeconds())
-    }
-  }
-
-  mutating func press(_ key: Key) {
-    view.press(key)
-    isChanged = true
-  }
-
-  /// Something else has been on the terminal, or its size changed.
-  mutating func repaint() {
-    painter.invalidate()
-    isChanged = true
-  }
-
-  /// What to write to the terminal, if the picture can have changed: something happened, or a second passed and ages have grown.
-  mutating func changes(size: TerminalSize, style: Style) -> String? {
-    let now = monotonicSeconds()
-    guard isShown, isChanged || now - drawnAt >= 1 else { return nil }
-    isChanged = false
-    drawnAt = now
-    let changes = painter.paint(view.rows(size: size, style: style, link: link, now: now), size: size)
-    return changes.isEmpty ? nil : changes
   }
 }
