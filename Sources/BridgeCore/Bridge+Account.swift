@@ -38,6 +38,7 @@ extension Bridge {
     switch outcome {
     case .token(let token):
       upstream.session.tokenArrived(token, now: now)
+      upstream.hadOutcome = true
       if name == .private, let token = upstream.session.token { tradingOnline(token, now: now) }
     case .failed(let why, let mayRetry):
       let actions = upstream.session.tokenFailed(why, isFinal: !mayRetry, now: now)

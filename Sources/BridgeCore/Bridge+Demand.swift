@@ -112,7 +112,7 @@ extension Bridge {
       topic.stale = Staleness(delisted: topic.key.name)
       return
     }
-    if !topic.isLive, topic.upstream != nil, !upstream.isConnected {
+    if !topic.isLive, topic.upstream != nil, !upstream.isConnected, !upstream.isComingUp {
       topic.stale = Staleness(reason: StaleReason.upstreamLost.rawValue)
     }
   }

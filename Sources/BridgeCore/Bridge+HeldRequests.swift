@@ -30,7 +30,8 @@ extension Bridge {
     if let topic = catalog[key], topic.isLive {
       return answerSnapshot(connection.id, topic, head, now: now)
     }
-    guard upstream(key.channel.upstreamName).isConnected else {
+    let upstream = upstream(key.channel.upstreamName)
+    guard upstream.isConnected || upstream.name != .public && !upstream.hadOutcome else {
       let what = key.name.isEmpty ? key.channel.rawValue : "\(key.channel.rawValue) \(key.name)"
       throw RequestFault(.upstreamOffline, "no connection to Kraken, and \(what) is not at hand")
     }

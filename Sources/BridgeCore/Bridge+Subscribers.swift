@@ -187,13 +187,13 @@ extension Bridge {
   /// Who can not ask any more, follows nothing and waits for nothing is closed once its last answer is written.
   func closeIfDone(_ connection: Connection) {
     guard connection.isHalfClosed, connection.heldCount == 0, connection.wildcards.isEmpty else { return }
-    if connection.orderStream == nil {
-      guard !fanOut.isFollowing(connection.id) else { return }
-    } else {
-      guard !connection.followsEverything, fanOut.subscriptionCount(connection.id) == 1 else { return }
+    guard connection.mayTrade, connection.orderStream != nil else {
+      if !fanOut.isFollowing(connection.id), !isWaitingForOrders(connection) { close(connection) }
+      return
     }
-    guard !isWaitingForOrders(connection) else { return }
-    close(connection)
+    let followsOrdersOnly = !connection.followsEverything && fanOut.subscriptionCount(connection.id) == 1
+    // Its last stages are in the log and have to be written first.
+    if followsOrdersOnly, !isWaitingForOrders(connection) { orders.finishing.insert(connection.id) }
   }
 
   func close(_ connection: Connection) {

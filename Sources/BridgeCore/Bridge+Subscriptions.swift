@@ -114,7 +114,7 @@ extension Bridge {
   /// Whether Kraken's word on this topic is still out, and Kraken is there to give it.
   private func mustAskKraken(_ topic: Topic) -> Bool {
     let upstream = upstream(of: topic)
-    guard let id = topic.upstream, upstream.isConnected else { return false }
+    guard let id = topic.upstream, upstream.isConnected || upstream.isComingUp else { return false }
     switch upstream.session.topicState(id)?.state {
     case .wanted, .asked: return true
     default: return false

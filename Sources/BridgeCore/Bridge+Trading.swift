@@ -67,21 +67,17 @@ extension Bridge {
 
   /// Whether the first connection since trading was wanted is still being made: no order need fail for being early.
   private var isTradingYetToBegin: Bool {
-    let upstream = upstream(.private)
-    return configuration.trading.isEnabled && upstream.isRunning && !upstream.hadOutcome && !isShuttingDown
+    configuration.trading.isEnabled && upstream(.private).isComingUp && !isShuttingDown
   }
 
   func tradingOnline(_ token: Secret, now: Moment) {
-    upstream(.private).hadOutcome = true
     perform(orders.desk.upstreamReady(token: token, now: now), now: now)
     placeEarlyOrders(now: now)
   }
 
   func tradingOffline(now: Moment) {
     perform(orders.desk.upstreamLost(now: now), now: now)
-    guard upstream(.private).state == .offline else { return }
-    upstream(.private).hadOutcome = true
-    placeEarlyOrders(now: now)
+    if upstream(.private).state == .offline { placeEarlyOrders(now: now) }
   }
 
   private func placeEarlyOrders(now: Moment) {
@@ -181,8 +177,22 @@ extension Bridge {
     connection.mayTrade && orders.desk.isBusy(HolderID(connection.id))
   }
 
+  /// Closes those who have been written everything they were waiting for. To be called after a flush.
+  func closeFinishedTraders() {
+    for id in orders.finishing.sorted(by: { $0.slot < $1.slot }) {
+      guard let connection = connections[id], let status = fanOut.status(of: id) else {
+        orders.finishing.remove(id)
+        continue
+      }
+      guard status.lagBytes == 0, !status.isBlocked else { continue }
+      orders.finishing.remove(id)
+      close(connection)
+    }
+  }
+
   func traderGone(_ connection: Connection, now: Moment) {
     guard connection.mayTrade else { return }
+    orders.finishing.remove(connection.id)
     perform(orders.desk.gone(HolderID(connection.id), now: now), now: now)
     guard let topic = connection.orderStream else { return }
     orders.remove(topic)

@@ -95,11 +95,13 @@ extension Bridge {
       markStale([status], Staleness(reason: StaleReason.upstreamLost.rawValue), now: now)
     }
     // A request need not wait for a connection that is gone; its topic is subscribed when Kraken is back.
+    if change.state == .offline { upstream.hadOutcome = upstream.isRunning }
     guard !upstream.isConnected else { return }
+    if upstream.name == .private { tradingOffline(now: now) }
+    guard !upstream.isComingUp else { return }
     for topic in catalog.sorted where topic.upstreamName == upstream.name && !topic.held.isEmpty {
       answerHeld(topic, now: now)
     }
-    if upstream.name == .private { tradingOffline(now: now) }
   }
 
   /// Every topic of the upstream, those that never were live too: what they wait for will take longer.

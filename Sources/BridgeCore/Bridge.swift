@@ -143,6 +143,7 @@ public final class Bridge {
       for notice in fanOut.checkLag(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
     }
     for notice in fanOut.flush(now: now, transport: &transport, snapshots: &composer) { take(notice, now: now) }
+    closeFinishedTraders()
     suggestionsLeft = Self.suggestionsPerTurn
     isTurnDue = fanOut.hasDueWork || pausedInput.contains { mayAnswer($0) }
     turnEndedAt = now.monotonic

@@ -13,6 +13,8 @@ final class OrderStreams {
   private var holders: [UInt32: HolderID] = [:]
   /// Orders that came before the first connection with Kraken had succeeded or failed.
   var early: [EarlyOrder] = []
+  /// Connections to be closed once the last stage of their last order is written.
+  var finishing: Set<SubscriberID> = []
 
   init(_ desk: OrderDesk) { self.desk = desk }
 

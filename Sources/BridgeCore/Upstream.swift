@@ -33,6 +33,9 @@ final class Upstream {
   /// As subscribers are told.
   var stateText: String { isEnabled ? state.rawValue : "disabled" }
 
+  /// Whether it is being connected because somebody has just asked for something of it: neither up nor down yet.
+  var isComingUp: Bool { name != .public && isRunning && !hadOutcome }
+
   /// Whether requests would reach Kraken.
   var isConnected: Bool { state != .offline && state != .connecting }
 

@@ -12,8 +12,15 @@ struct SequenceChecker {
   var isResuming = false
 
   private static let envelope = [
-    "channel", "type", "symbol", "asset", "depth", "interval", "event_trigger", "seq", "prev", "time", "received", "data",
+    "channel", "type", "symbol", "asset", "depth", "interval", "event_trigger", "form", "snap_orders", "snap_trades",
+    "order_status", "ratecounter", "seq", "prev", "time", "received", "data",
   ]
+  /// Where Kraken serves channels that are not public.
+  private static let upstreams = [
+    "executions": "private", "balances": "private", "own_trades": "private", "open_orders": "private",
+    "level3": "level3", "orders": "orders",
+  ]
+  static func isAccount(_ channel: String) -> Bool { ["private", "orders"].contains(upstreams[channel]) }
   private static let lineBytesMax = 4 << 20
 
   private var newest: UInt64 = 0
@@ -50,7 +57,11 @@ struct SequenceChecker {
   private mutating func checkBridgeLine(_ event: Event) -> [String] {
     switch event.type {
     case "stale":
-      for topic in event.staleTopics ?? Array(lastOfTopic.keys) { needSnapshot.insert(topic) }
+      let all = lastOfTopic.keys.filter { key in
+        let channel = key.split(separator: " ").first { $0.hasPrefix("channel=") }?.dropFirst(8) ?? ""
+        return Self.upstreams[String(channel), default: "public"] == event.upstream
+      }
+      for topic in event.staleTopics ?? all { needSnapshot.insert(topic) }
     case "gap" where event.reason == "slow_reader":
       needSnapshot.formUnion(lastOfTopic.keys)
     default: break
@@ -74,7 +85,7 @@ struct SequenceChecker {
       if needSnapshot.contains(event.topic) { faults.append("an update before the snapshot that stale or gap owes") }
       if seq <= newest, !isResuming { faults.append("seq \(seq) comes after \(newest)") }
       if let last, event.prev != last { faults.append("prev is \(event.prev ?? 0), the last line was \(last)") }
-      if last == nil, !mayBeginWithUpdate { faults.append("the first line of a topic is an update") }
+      if last == nil, !mayBeginWithUpdate, event.channel != "orders" { faults.append("the first line of a topic is an update") }
       if let prev = event.prev, prev >= seq { faults.append("prev is not before seq") }
     default:
       faults.append("type '\(event.type)'")
@@ -94,6 +105,7 @@ struct Event {
   var seq: UInt64?
   var prev: UInt64?
   var reason = ""
+  var upstream = ""
   /// Keys of the topics a `stale` line names; nil for all.
   var staleTopics: [String]?
   /// Of an answer.
@@ -112,6 +124,7 @@ struct Event {
       case "prev": prev = value.uint64
       case "data":
         reason = value["reason"]?.string ?? ""
+        upstream = value["upstream"]?.string ?? "public"
         if let topics = value["topics"], topics.kind == .array { staleTopics = topics.elements.map(Self.topic) }
       default: break
       }
@@ -120,9 +133,14 @@ struct Event {
   }
 
   /// The members that tell one topic from another, as they are written.
+  ///
+  /// In the channels of an account the symbol tells what a line is about, not which topic it is of.
   private static func topic(_ value: JSONValue) -> String {
-    value.members.filter { key, value in
-      ["channel", "symbol", "asset", "depth", "interval", "event_trigger"].contains(key.string) && !value.equals("trades")
+    let channel = value["channel"]?.string ?? ""
+    let isAccount = SequenceChecker.isAccount(channel)
+    return value.members.filter { key, value in
+      if isAccount, key.equals("symbol") { return false }
+      return ["form", "snap_orders", "snap_trades", "order_status", "ratecounter", "channel", "symbol", "asset", "depth", "interval", "event_trigger"].contains(key.string) && !value.equals("trades")
     }.map { "\($0.key.string ?? "")=\(String(decoding: $0.value.contents, as: UTF8.self))" }.joined(separator: " ")
   }
 }
