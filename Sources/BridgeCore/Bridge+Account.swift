@@ -157,7 +157,7 @@ extension Bridge {
     }
     feed.receivedWall = now.wall
     var written: Set<Int> = []
-    for topic in feed.topics {
+    for topic in feed.topics where topic.upstream == id {
       if message.isSnapshot || !topic.isLive {
         publishSnapshot(topic, now: now)
       } else if topic.key.depth == feed.depth {

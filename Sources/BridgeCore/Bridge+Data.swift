@@ -83,7 +83,7 @@ extension Bridge {
     }
     if let probed { judgeProbe(feed, id, upstream, before: probed) }
     feed.receivedWall = now.wall
-    for topic in feed.topics {
+    for topic in feed.topics where topic.upstream == id {
       if message.isSnapshot || !topic.isLive {
         publishSnapshot(topic, now: now)
       } else if topic.key.depth == feed.depth {

@@ -117,35 +117,6 @@ extension Bridge {
     }
   }
 
-  /// Every depth of a pair rides on one subscription at the largest depth wanted.
-  ///
-  /// Kraken allows one depth per pair and connection, so going deeper means leaving the old one first: readers of the
-  /// other depths are told with `stale`, and get a snapshot when the deeper book has come.
-  private func attachBook(_ topic: Topic, _ upstream: Upstream, now: Moment) {
-    guard let feed = topic.feed as? DepthFeed, let depth = topic.key.depth else { return }
-    let siblings = feed.topics.filter { $0 !== topic }
-    if let id = siblings.first?.upstream, depth <= feed.depth {
-      topic.upstream = id
-      topic.isLive = upstream.isLive(id) && feed.isUsable
-      feed.refreshViews()
-      return
-    }
-    let live = siblings.filter(\.isLive)
-    if let old = siblings.first?.upstream {
-      upstream.bind(old, to: nil)
-      upstream.session.unwant(old, now: now)
-    }
-    feed.restart(depth: depth)
-    let id = upstream.session.want(
-      UpstreamTopic(channel: feed.key.channel, symbol: topic.key.name, depth: depth), now: now)
-    upstream.bind(id, to: feed)
-    for each in feed.topics { each.upstream = id }
-    if !live.isEmpty { markStale(live, Staleness(reason: Self.resubscribing), now: now) }
-  }
-
-  /// Reason of `stale` while a book is fetched again at a larger depth.
-  static let resubscribing = "resubscribing"
-
   // MARK: Wanted no more
 
   /// To be called after `demand` or a pin went down.

@@ -84,6 +84,14 @@ extension Bridge {
     failHeld(topic, now: now) { _ in RequestFault(.upstreamRefused, error) }
   }
 
+  /// Nobody is left who could answer later.
+  func answerAllHeld(now: Moment) {
+    for topic in catalog.sorted where !topic.held.isEmpty {
+      answerHeld(topic, now: now)
+      failHeld(topic, now: now) { _ in RequestFault(.upstreamOffline, "the bridge restarts; try again") }
+    }
+  }
+
   func expireHeld(now: Moment) {
     while let first = heldDeadlines.first, first.deadline <= now.monotonic {
       heldDeadlines.removeFirst()
@@ -106,6 +114,7 @@ extension Bridge {
       if case .subscribe = request.kind, connection.explicit.remove(topic.id.index) != nil {
         if !bridge.isFollowing(connection, topic) { bridge.fanOut.unsubscribe(connection.id, from: topic.id) }
         topic.demand -= 1
+        bridge.membershipChanges += 1
       }
       bridge.refuse(connection, fault, timeIn: request.head.timeIn, now: now)
       return true

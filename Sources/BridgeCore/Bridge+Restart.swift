@@ -23,8 +23,7 @@ extension Bridge {
   public func beginHandover(now: Moment) {
     isShuttingDown = true
     stopUpstreams(now: now)
-    // Nobody is left who could answer later.
-    for topic in catalog.sorted where !topic.held.isEmpty { answerHeld(topic, now: now) }
+    answerAllHeld(now: now)
   }
 
   /// Everything, at an orderly stop. Nothing may be written to any reader afterwards.

@@ -114,6 +114,7 @@ extension Bridge {
     publishBridgeLine(to: .subscribersOf(upstream.name.scope)) { line, seq in
       Line.stale(&line, seq: seq, reason: staleness.reason, upstream: upstream.name.text, topics: nil)
     }
+    retryRefusedDepths(of: upstream, now: now)
   }
 
   /// A topic that was already marked for the same reason is not marked again.
@@ -127,7 +128,7 @@ extension Bridge {
   /// Kraken said no. Whoever waits for the answer gets it; whoever already reads is told that nothing will come.
   private func topicRefused(_ id: UpstreamTopicID, error: String, _ upstream: Upstream, now: Moment) {
     let staleness = Staleness(reason: StaleReason.refused.rawValue, error: error)
-    let topics = upstream.topics(of: id)
+    let topics = keepShallowerBooks(upstream.topics(of: id), upstream, now: now)
     for topic in topics { refuseHeld(topic, error: error, now: now) }
     let affected = topics.filter { $0.stale != staleness }
     if !affected.isEmpty { markStale(affected, staleness, now: now) }

@@ -7,6 +7,7 @@
 //   Bridge+Upstream       what the session says, carried out
 //   Bridge+Data           Kraken's data into feeds and lines
 //   Bridge+Demand         which topics exist, and for how long
+//   Bridge+BookDepths     one book at Kraken for readers at several depths
 //   Bridge+Account        what needs credentials: tokens, executions, balances, level 3
 //   Bridge+Trading        orders
 //   Bridge+Subscribers    connections, their input and their end
@@ -49,6 +50,8 @@ public final class Bridge {
 
   /// Topics nobody wants, oldest first; each is dropped when its time is up and it is still unwanted.
   var lingering: [(deadline: Int64, topic: TopicID)] = []
+  /// Books deeper than Kraken gave, oldest deadline first: each is tried again then.
+  var refusedDepths: [(deadline: Int64, topic: TopicID)] = []
   /// Requests waiting for Kraken, oldest deadline first.
   var heldDeadlines: [(deadline: Int64, topic: TopicID)] = []
   /// Connections whose answers pile up; their input waits.
@@ -159,6 +162,7 @@ public final class Bridge {
     if let deadline = orders.desk.nextDeadline { earliest = min(earliest, deadline) }
     if let first = lingering.first { earliest = min(earliest, first.deadline) }
     if let first = heldDeadlines.first { earliest = min(earliest, first.deadline) }
+    if let first = refusedDepths.first { earliest = min(earliest, first.deadline) }
     if let deadline = fanOut.nextLagCheck { earliest = min(earliest, deadline) }
     return earliest
   }
@@ -174,6 +178,7 @@ public final class Bridge {
     }
     dropLingering(now: now)
     expireHeld(now: now)
+    retryRefusedDepths(now: now)
     if rates.nextTick <= now.monotonic {
       rates.tick(now: now, published: publishedLines, delivered: fanOut.statistics.lines)
     }

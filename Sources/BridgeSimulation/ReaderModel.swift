@@ -54,10 +54,16 @@ final class ReaderModel {
   private(set) var largestSeq: UInt64 = 0
   /// The newest line when its subscriptions last changed: what it missed before cannot be counted exactly.
   var changedAt: UInt64 = 0
+  /// The newest line when it connected: what is older comes to it as a replay of topics that it resumes.
+  private var helloSeq: UInt64 = 0
   private(set) var isGreeted = false
   private(set) var farewell: String?
   private(set) var counts = (lines: 0, snapshots: 0, gaps: 0, stales: 0)
   private var partialLine: [UInt8] = []
+  /// Bridges have died in the middle of these lines, or marked them so.
+  private var tornLines: [[UInt8]] = []
+  /// Restarts of the bridge that it may still be told of.
+  private var restartsUntold = 0
 
   init(name: String, archive: LineArchive) {
     self.name = name
@@ -67,6 +73,8 @@ final class ReaderModel {
   /// A new connection. One that does not resume has forgotten everything.
   func connected(keepsMemory: Bool) {
     partialLine = []
+    tornLines = []
+    restartsUntold = 0
     isGreeted = false
     farewell = nil
     requests = RequestBook()
@@ -89,6 +97,19 @@ final class ReaderModel {
 
   var isMidLine: Bool { !partialLine.isEmpty }
 
+  // MARK: Restarts that it survives
+
+  /// From here on it may be told of a gap with reason `restart`.
+  func bridgeRestarted() { restartsUntold += 1 }
+
+  /// The line it is in the middle of, behind what it has not read yet.
+  func lineInTheMiddle(unread: ArraySlice<UInt8>) -> [UInt8] {
+    Array((partialLine + unread).split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).last!)
+  }
+
+  /// This line ends where it is.
+  func expectTorn(_ line: [UInt8]) { tornLines.append(line) }
+
   // MARK: Reading
 
   func read(_ bytes: ArraySlice<UInt8>) throws(Violation) {
@@ -104,6 +125,10 @@ final class ReaderModel {
   }
 
   private func take(_ bytes: [UInt8]) throws(Violation) {
+    if let torn = tornLines.firstIndex(of: bytes) {
+      tornLines.remove(at: torn)
+      return
+    }
     counts.lines += 1
     try require(farewell == nil, "goodbye is the last line", "\(name) got more: \(text(bytes))")
     if isGreeted, let seq = ReadLine.seq(of: bytes), archive.matches(seq, bytes), let record = archive[seq] {
@@ -122,6 +147,7 @@ final class ReaderModel {
     case .hello(let seq):
       try require(!isGreeted, "hello comes first", "\(name) got a second hello")
       isGreeted = true
+      helloSeq = seq
       if largestSeq == 0 { largestSeq = seq }
     case .event(let event): try madeSnapshot(event, bytes)
     case .stale(let seq, _, let topics):
@@ -189,10 +215,16 @@ final class ReaderModel {
     if let topics {
       let concerned = topics.filter { isFollowing($0, archive.topics[$0].name) }
       try require(!concerned.isEmpty, "only what was asked for", "\(name) got a stale line about others, seq \(seq)")
-      for index in concerned { follows[index, default: Follow()].phase = .stale }
+      for index in concerned { goStale(index, seq) }
     } else {
-      for index in follows.keys { follows[index]?.phase = .stale }
+      for index in follows.keys { goStale(index, seq) }
     }
+  }
+
+  private func goStale(_ index: Int, _ seq: UInt64) {
+    // What it follows from now on, without a state, has no past.
+    if follows[index]?.phase == .blind, seq > 0, seq <= helloSeq { return }
+    follows[index, default: Follow()].phase = .stale
   }
 
   func isFollowing(_ index: Int, _ topic: TopicName) -> Bool {
@@ -246,6 +278,12 @@ final class ReaderModel {
   private func gap(_ reason: String, _ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
     counts.gaps += 1
     try require(from <= to && to <= archive.lastSeq, "gaps are accounted for", "\(name): from \(from) to \(to)")
+    if reason == "restart" {
+      try require(restartsUntold > 0, "gaps are accounted for", "\(name): a gap for a restart that was none")
+      restartsUntold -= 1
+      lastLogSeq = max(lastLogSeq, to)
+      return awaitAll()
+    }
     guard reason == "slow_reader" else {
       // What could not be resumed begins with a snapshot; the others of the same request go on.
       for (index, follow) in follows where follow.isResuming {
@@ -258,6 +296,10 @@ final class ReaderModel {
       from > lastLogSeq, "gaps are accounted for", "\(name): from \(from), but it has had line \(lastLogSeq)")
     try account(from, to, dropped)
     lastLogSeq = to
+    awaitAll()
+  }
+
+  private func awaitAll() {
     for index in follows.keys {
       follows[index]?.phase = .awaiting
       follows[index]?.isOwed = true

@@ -54,6 +54,15 @@ final class SimulatedSocket {
     if parked.isEmpty { owesWritable = true }
   }
 
+  /// What the reader has not taken yet.
+  var unreadBytes: ArraySlice<UInt8> { buffer[taken...] }
+
+  /// The process that had parked it is gone.
+  func takeParked() -> [UInt8] {
+    defer { parked = [] }
+    return parked
+  }
+
   /// Takes up to `count` bytes for the reader.
   func read(_ count: Int) -> ArraySlice<UInt8> {
     let end = min(buffer.count, taken + count)

@@ -26,6 +26,10 @@ struct SimulationPlan {
   /// How long after that everything has to be well.
   var settleWithin: Int64
   var restarts: Int
+  /// Whether readers stay connected through restarts.
+  var keepsReaders: Bool
+  /// How much of the log goes with an orderly one.
+  var handedOverLineBytes: Int
   var wallSteps: Int
   /// Whether messages of Kraken's may be lost or swapped, which nobody can detect below the ten best levels.
   var isLossy: Bool
@@ -39,7 +43,8 @@ struct SimulationPlan {
     symbolCount = chance.within(isSmall ? 2...3 : 2...12)
     readerCount = chance.within(isSmall ? 2...8 : chance.onceIn(3) ? 20...40 : 1...16)
     depths = chance.pick(isSmall ? [[10], [10, 25], [10, 25, 100]] : [[10, 25], [10, 25, 100], [10, 25, 100, 500, 1000]])
-    troubleEnds = Int64(chance.within(isSmall ? 15...40 : 40...180)) * .second
+    // Crowds cost most of the time, and meet their trouble soon.
+    troubleEnds = Int64(chance.within(isSmall ? 15...40 : readerCount > 16 ? 30...70 : 40...120)) * .second
     faultsPerMinute = chance.pick([0, 3, 10, 20, 40])
     // Now and then a crash loop, which must not spend the budget of attempts twice.
     restarts = chance.onceIn(12) ? chance.within(8...14) : chance.onceIn(3) ? chance.within(1...3) : 0
@@ -50,9 +55,11 @@ struct SimulationPlan {
     budgetLimit = restarts > 3 ? 5 : chance.pick([5, 12, 100])
     budgetWindow = .seconds(restarts > 3 ? 60 : chance.within(20...60))
     settleWithin = 240 * .second
+    keepsReaders = chance.onceIn(2)
+    handedOverLineBytes = chance.pick([0, 4096, 1 << 20])
 
     exchange.symbolCount = symbolCount
-    exchange.updatesPerSecond = Double(chance.within(isSmall ? 1...4 : 1...12))
+    exchange.updatesPerSecond = Double(chance.within(isSmall ? 1...4 : symbolCount > 6 ? 1...6 : 1...12))
     exchange.candleHistory = chance.within(2...40)
     exchange.acknowledgementLatency = Int64(chance.within(0...40)) * .millisecond
     exchange.snapshotLatency = Int64(chance.within(0...300)) * .millisecond

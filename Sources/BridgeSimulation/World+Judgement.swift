@@ -149,14 +149,20 @@ extension World {
     return names.map(\.description).sorted()
   }
 
-  /// The market stands still, everything is delivered, and what readers have is compared with the exchange itself.
-  func judgeTheEnd() throws(Violation) {
+  /// The market stands still, and everything is delivered.
+  /// - Returns: whether everything is still well then; if not, the market goes on.
+  func standStill() throws(Violation) -> Bool {
     isFrozen = true
     // With the heartbeat that did not come any more, less than the silence of a dead connection.
     let end = now + 3 * .second
     agenda.plan(.look, at: end)
     while now < end { try step() }
-    if let why = whyUnsettled() { throw Violation("what is read in the end is everything", why) }
+    isFrozen = whyUnsettled() == nil
+    return isFrozen
+  }
+
+  /// What readers have is compared with the exchange itself.
+  func judgeTheEnd() throws(Violation) {
     for reader in readers + [tap] {
       for (index, follow) in reader.model.follows where follow.phase == .live {
         let topic = archive.topics[index].name

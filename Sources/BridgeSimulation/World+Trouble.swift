@@ -1,4 +1,4 @@
-// Everything that goes wrong: faults of the exchange, of the network, restarts of the bridge, a wall clock that is set.
+// Everything that goes wrong: faults of the exchange and of the network, a wall clock that is set.
 
 import BridgeCore
 import KrakenSession
@@ -13,7 +13,11 @@ extension World {
     for _ in 0..<count { agenda.plan(.trouble, at: trouble.time(start + .second, end - 1)) }
     // Many restarts are a crash loop: they come one after the other.
     let restartsEnd = plan.restarts > 3 ? start + 12 * .second : end
-    for _ in 0..<plan.restarts { agenda.plan(.restart, at: trouble.time(start + 2 * .second, restartsEnd - 1)) }
+    for _ in 0..<plan.restarts {
+      let at = trouble.time(start + 2 * .second, restartsEnd - 1)
+      agenda.plan(.restart, at: at)
+      if plan.keepsReaders { agenda.plan(.checkpoints, at: at - trouble.time(0, 5 * .second)) }
+    }
     for _ in 0..<plan.wallSteps { agenda.plan(.wallStep, at: trouble.time(start, end - 1)) }
   }
 
@@ -98,7 +102,7 @@ extension World {
     if !isSettled { agenda.plan(.look, at: now + 2 * .second) }
   }
 
-  // MARK: Restarts and clocks
+  // MARK: Clocks
 
   func stepWallClock() {
     let isBack = trouble.onceIn(2)
@@ -106,43 +110,5 @@ extension World {
     wallOffset += isBack ? -step : step
     if isBack { hasSteppedBack = true }
     trace("trouble: the wall clock steps \(isBack ? "back" : "on") by \(step / .millisecond) ms")
-  }
-
-  func restart() throws(Violation) {
-    guard !isCalm else { return }
-    // A crash forgets the last number given out; that is only safe while the clock goes on.
-    let isOrderly = hasSteppedBack || plan.wallSteps > 0 || trouble.onceIn(2)
-    trace("trouble: the bridge \(isOrderly ? "stops" : "dies")")
-    if isOrderly {
-      bridge.beginShutdown(now: moment)
-      try endTurn()
-      saved = SavedText(bridge.savedState, now: moment)
-    }
-    closeLink()
-    for reader in readers + [tap] {
-      reader.socket?.orphan()
-      if let socket = reader.socket, reader !== tap { planRead(reader, socket) }
-    }
-    readerOf = [:]
-    now += trouble.time(10 * .millisecond, 5 * .second)
-    try startBridge()
-  }
-
-  func startBridge() throws(Violation) {
-    life += 1
-    booksGivenUp = [:]
-    var configuration = plan.bridge
-    configuration.seqFloor = saved?.seq ?? 0
-    configuration.budget = AttemptBudget(
-      decoding: saved?.budget ?? [], limit: plan.budgetLimit, window: plan.budgetWindow, now: moment)
-    // After a step of the wall clock nobody knows when the saved attempts were.
-    if plan.wallSteps > 0 { attempts = [] }
-    let session = plan.session
-    upstream = UpstreamModel(
-      burst: session.requestBurst, perSecond: session.requestsPerSecond,
-      answerDeadline: session.answerDeadline.nanoseconds)
-    bridge = Bridge(configuration: configuration, seed: plan.seed &+ UInt64(life), now: moment)
-    bridge.start(now: moment)
-    try connectTap()
   }
 }

@@ -188,12 +188,16 @@ extension FanOut {
 
     // MARK: Leaving
 
-    /// Closes a reader that is too slow. Its goodbye goes behind the line it is in the middle of, if any.
+    /// Closes a reader that is too slow. Its goodbye goes behind the line it is in the middle of, if any: the transport
+    /// has the rest of that, or after a restart the first of the directed lines is it.
     mutating func dismiss<T: SubscriberTransport, S: SnapshotSource>(
         _ slot: UInt32, _ reason: DepartureReason, transport: inout T, snapshots: inout S
     ) {
         let id = id(of: slot)
         output.begin()
+        if !subscribers[Int(slot)].isBlocked, let end = subscribers[Int(slot)].directed.firstIndex(of: UInt8(ascii: "\n")) {
+            output.text.append(contentsOf: subscribers[Int(slot)].directed[...end])
+        }
         snapshots.writeGoodbye(to: id, reason: reason) { output.text.append(contentsOf: $0) }
         output.text.withUnsafeBytes { goodbye in
             guard !goodbye.isEmpty else { return }

@@ -112,7 +112,7 @@ extension KrakenSession {
     case .notFound, .refused(_, .ignore):
       break
     case .refused(_, .slowDown):
-      if stage == .asked { askAgain(id) }
+      if stage == .asked { notTaken(id, now: now) }
     case .refused(_, .renewToken) where replacesToken(refused: ledger[id].request, &actions):
       if stage == .asked { askAgain(id) }
     case .refused(let text, .retryLater), .refused(let text, .renewToken):
@@ -150,7 +150,7 @@ extension KrakenSession {
       case .granted, .refused(_, .ignore):
         break
       case .refused(_, .slowDown):
-        askAgain(id)
+        if ledger[id].stage == .asked { notTaken(id, now: now) } else { askAgain(id) }
       case .refused(_, .retryLater), .refused(_, .renewToken):
         if kind == .subscribe { answeredSubscribe(id, verdict, now: now, &actions) }
       case .alreadySubscribed, .notFound, .refused(_, .giveUp):
@@ -158,6 +158,12 @@ extension KrakenSession {
         askAgain(id)
       }
     }
+  }
+
+  /// A subscribe was one too many: it is sent again as soon as the bucket allows. If it was the only one, Kraken has
+  /// nothing of it, and what comes until then belongs to others.
+  private mutating func notTaken(_ id: Int, now: Int64) {
+    if ledger[id].requests == 1 { ledger.move(id, to: .absent, now: now) } else { askAgain(id) }
   }
 
   /// The same request is to be sent again as soon as the bucket allows; it does not count as unanswered.

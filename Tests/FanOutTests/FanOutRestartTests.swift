@@ -26,6 +26,23 @@ import Testing
         #expect(stage.transport.violations.isEmpty)
     }
 
+    /// Found by simulation: the goodbye of a reader that was too slow used to come into the middle of that line.
+    @Test func theRestOfALineComesBeforeAGoodbyeToo() {
+        let stage = Stage()
+        let topic = stage.topics(1)[0]
+        let reader = stage.reader(of: [topic], room: 3)
+        stage.fanOut.setPolicy(reader, .disconnect)
+        stage.flush()
+        stage.publish(topic)
+        stage.flush()
+        stage.restart(limits: [reader: LagLimits(bytes: .max, duration: .zero)])
+        stage.transport.connections[reader]!.room = .max
+        stage.now = stage.now.advanced(by: .seconds(10))
+        stage.checkLag()
+        #expect(lines(stage, reader).map { $0.trimmed } == ["L 1 0 -", "goodbye slowReader(FanOut.LagLimit.duration)"])
+        #expect(stage.transport.violations.isEmpty)
+    }
+
     @Test func linesBeforeTheRestartCanBeResumedFrom() {
         let stage = Stage()
         let topic = stage.topics(1)[0]

@@ -304,6 +304,19 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
     #expect(talk.say(Kraken.granted(request, "btc/usd")) == [.confirmed(id)])
   }
 
+  /// Found by simulation: ticker data name no trigger, and those of one subscription started another one that Kraken
+  /// had never taken.
+  @Test func dataDoNotStartWhatARateErrorRefused() {
+    let trades = talk.want(.ticker("BTC/USD", .trades))
+    let bbo = talk.want(.ticker("BTC/USD", .bbo))
+    let requests = talk.connect().subscribes
+    _ = talk.say(Kraken.refused(requests[0], nil, "Exceeded msg rate"))
+    _ = talk.say(Kraken.snapshot(.ticker("BTC/USD", .bbo)))
+    #expect(talk.state(trades) == .wanted)
+    #expect(talk.state(bbo) == .live)
+    #expect(talk.pass(.seconds(2)).subscribes.map(\.topics) == [[.ticker("BTC/USD", .trades)]])
+  }
+
   @Test func rateErrorsSlowDownAndAskAgain() {
     _ = talk.want(btc)
     let request = talk.connect().subscribes[0]
