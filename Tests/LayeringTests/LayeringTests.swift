@@ -18,7 +18,8 @@ import Testing
     ("KrakenSession", ["MarketData", "JSONText", "KrakenWire"]),
     ("FanOut", ["MarketData"]),
     ("BridgeWire", ["JSONText"]),
-    ("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
+    ("Trading", ["MarketData", "JSONText", "BridgeWire", "KrakenWire"]),
+    ("BridgeCore", ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "Trading"]),
     ("SystemdNotify", ["CSystemd"]),
     (
       "BridgeDaemon",
@@ -38,8 +39,8 @@ import Testing
 
   /// No I/O, no clock, no chance, no tasks: what they need of these is handed in.
   static let pure = [
-    "MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "BridgeCore", "SimulatedExchange",
-    "BridgeSimulation",
+    "MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "Trading", "BridgeCore",
+    "SimulatedExchange", "BridgeSimulation",
   ]
 
   static func sources(of target: String) throws -> [(file: String, text: String)] {
