@@ -38,6 +38,9 @@ extension Bridge {
     out.add("upstreams") { array in
       array.list(upstreams) { writeUpstream(&$0, $1, now: now) }
     }
+    if configuration.trading.isEnabled, configuration.hasCredentials {
+      out.add("trading") { orders.desk.writeStatus(into: &$0, now: now) }
+    }
     out.add("budget") { value in
       value.append("{")
       value.add("attempts_left", budget.attemptsLeft(now: now))

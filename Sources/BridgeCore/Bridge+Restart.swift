@@ -49,7 +49,7 @@ extension Bridge {
           isClosing: connection.isClosing, followsEverything: connection.followsEverything,
           explicit: connection.explicit.sorted(), wildcards: connection.wildcards,
           orderStream: connection.orderStream)
-      })
+      }, orders: orders.desk.savedOrders, holds: orders.desk.savedHolds)
   }
 
   // MARK: Taking up
@@ -73,6 +73,7 @@ extension Bridge {
       takeUp(saved, listener: listener, now: now)
     }
     wideInstrumentReaders = connections.values.reduce(0) { $0 + $1.instrumentListsFollowed }
+    perform(orders.desk.restore(state.orders, holds: state.holds, now: now), now: now)
     // Nobody may want a topic that lingered; it lingers anew.
     for topic in catalog.sorted { demandFell(topic, now: now) }
   }

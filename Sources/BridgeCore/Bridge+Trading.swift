@@ -143,6 +143,8 @@ extension Bridge {
     let prefix = Line.ordersPrefix(type: "update", symbol: symbol)
     let bytesMax = prefix.count + (time?.count ?? 0) + data.count + EventLine.overheadMax
     guard bytesMax <= configuration.limits.lineBytesMax else { return }
+    // A crash from here on must not forget how far this order has come.
+    membershipChanges += 1
     receivedText.set(wall: now.wall)
     data.withUnsafeBytes { data in
       (time ?? []).withUnsafeBytes { time in

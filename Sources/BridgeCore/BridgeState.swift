@@ -5,6 +5,7 @@
 
 import BridgeWire
 import FanOut
+import Trading
 
 public struct BridgeState: Sendable {
   struct SavedTopic: Sendable {
@@ -37,6 +38,8 @@ public struct BridgeState: Sendable {
   public var fanOut: FanOutState
   var topics: [SavedTopic]
   var connections: [SavedConnection]
+  var orders: [SavedOrder]
+  var holds: [SavedHold]
 
   /// Whether it was made at an orderly stop, and so is certain.
   public var isCertain: Bool { fanOut.hasLines }
@@ -45,7 +48,12 @@ public struct BridgeState: Sendable {
     Dictionary(connections.map { ($0.id, $0.peer) }, uniquingKeysWith: { first, _ in first })
   }
 
-  init(fanOut: FanOutState, topics: [SavedTopic], connections: [SavedConnection]) {
+  init(
+    fanOut: FanOutState, topics: [SavedTopic], connections: [SavedConnection], orders: [SavedOrder] = [],
+    holds: [SavedHold] = []
+  ) {
+    self.orders = orders
+    self.holds = holds
     self.fanOut = fanOut
     self.topics = topics
     self.connections = connections
@@ -94,6 +102,8 @@ public struct BridgeState: Sendable {
       }
       writer.write(optional: connection.orderStream.map { Int($0.index) })
     }
+    writer.write(list: orders) { $0.write($1) }
+    writer.write(list: holds) { $0.write($1) }
     return writer.bytes
   }
 
@@ -131,6 +141,8 @@ public struct BridgeState: Sendable {
         },
         orderStream: try reader.orderStream())
     }
+    orders = try reader.list { (reader) throws(StateFault) in try reader.order() }
+    holds = try reader.list { (reader) throws(StateFault) in try reader.hold() }
     guard reader.isAtEnd, isSound else { throw StateFault() }
   }
 

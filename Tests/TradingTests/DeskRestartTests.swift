@@ -5,9 +5,12 @@ import Testing
 
 /// One desk ends, the next takes up its orders, as at a restart of the bridge.
 @Suite struct DeskRestartTests {
-  static let order = #"{"order_type":"limit","side":"buy","symbol":"BTC/USD","limit_price":26500.4,"order_qty":1.20,"cl_ord_id":"bot-1"}"#
+  static let order =
+    #"{"order_type":"limit","side":"buy","symbol":"BTC/USD","limit_price":26500.4,"order_qty":1.20,"cl_ord_id":"bot-1"}"#
 
-  static func item(_ status: String, _ type: String, time: String = "2026-09-21T13:33:20.000001Z", more: String = "") -> String {
+  static func item(_ status: String, _ type: String, time: String = "2026-09-21T13:33:20.000001Z", more: String = "")
+    -> String
+  {
     #"{"order_id":"OA","cl_ord_id":"bot-1","symbol":"BTC/USD","exec_type":"\#(type)","order_status":"\#(status)","order_qty":1.20,"side":"buy"\#(more),"timestamp":"\#(time)"}"#
   }
 
@@ -31,7 +34,9 @@ import Testing
   @Test func anOpenOrderIsFollowedOn() throws {
     var before = DeskHarness()
     try before.request("add_order", Self.order)
-    before.answer(#"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"OA","cl_ord_id":"bot-1"},"success":true}"#)
+    before.answer(
+      #"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"OA","cl_ord_id":"bot-1"},"success":true}"#
+    )
     before.report(Self.item("new", "new", time: "2026-09-21T14:13:21.000001Z"))
     var after = Self.next(before)
     #expect(Self.stages(after).isEmpty, "nothing is in doubt")
@@ -56,17 +61,22 @@ import Testing
   @Test func whatIsOverIsNotCarried() throws {
     var before = DeskHarness()
     try before.request("add_order", Self.order)
-    before.answer(#"{"method":"add_order","req_id":4503599627370497,"error":"EOrder:Insufficient funds","success":false}"#)
+    before.answer(
+      #"{"method":"add_order","req_id":4503599627370497,"error":"EOrder:Insufficient funds","success":false}"#)
     #expect(before.desk.savedOrders.isEmpty)
   }
 
   @Test func anOrderWhoseConnectionDidNotComeBackGoesWithIt() throws {
     var before = DeskHarness()
     try before.request("add_order", Self.order.dropLast() + #","cancel_on_disconnect":true}"#)
-    before.answer(#"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"OA","cl_ord_id":"bot-1"},"success":true}"#)
+    before.answer(
+      #"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"OA","cl_ord_id":"bot-1"},"success":true}"#
+    )
     var after = Self.next(before, connected: false)
     after.ready()
-    let sent = after.actions.compactMap { if case .send(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } }
+    let sent = after.actions.compactMap {
+      if case .send(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil }
+    }
     #expect(sent.contains { $0.contains("cancel_order") && $0.contains("OA") })
   }
 
@@ -76,7 +86,9 @@ import Testing
     var after = Self.next(before)
     after.ready()
     after.pass(.seconds(1))
-    let sent = after.actions.compactMap { if case .send(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } }
+    let sent = after.actions.compactMap {
+      if case .send(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil }
+    }
     #expect(sent.contains { $0.contains("cancel_all_orders_after") && $0.contains(#""timeout":60"#) })
   }
 }
