@@ -23,8 +23,7 @@ enum Decimals {
     } else if !digits.isEmpty {
       digits += repeatElement(0x30, count: places)
     }
-    guard digits.count <= 18 else { return nil }
-    let magnitude = digits.reduce(Int64(0)) { $0 * 10 + Int64($1 - 0x30) }
+    guard let magnitude = digits.isEmpty ? 0 : Int64(String(decoding: digits, as: UTF8.self)) else { return nil }
     return (isNegative ? -magnitude : magnitude, isExact)
   }
 

@@ -47,7 +47,7 @@ extension Client {
   /// A buy far below the market; gives its id.
   mutating func rest(_ price: String = "50000.0", more: String = "") -> String {
     add("buy", "0.5", at: price, more: more)
-    return takeMessages().first { $0["method"] != nil }?["result"]?.text("order_id") ?? ""
+    return takeMessages().last { $0["method"] != nil }?["result"]?.text("order_id") ?? ""
   }
 
   var bestAsk: String { exchange.book(of: "BTC/USD", depth: 1)!.asks[0].price }
