@@ -83,7 +83,8 @@ struct DeadMansSwitch: Sendable {
   }
 
   private var isRenewable: Bool {
-    (ownSeconds != nil || holds.values.contains { $0.isKept && !$0.isOrphan }) && !holds.values.contains(where: \.isOrphan)
+    (ownSeconds != nil || holds.values.contains { $0.isKept && !$0.isOrphan })
+      && !holds.values.contains(where: \.isOrphan)
   }
 
   /// The shortest of all holds; what is left of those that are not renewed.

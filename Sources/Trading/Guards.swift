@@ -63,7 +63,8 @@ extension TradingConfiguration {
     }
     func needsPrice(_ name: String) -> RequestFault {
       RequestFault(
-        .limitExceeded, "\(name) is set and no price of \(symbol) is known to judge the order by; have the bridge carry its ticker",
+        .limitExceeded,
+        "\(name) is set and no price of \(symbol) is known to judge the order by; have the bridge carry its ticker",
         symbol: symbol)
     }
     if let max = orderQtyMax {

@@ -39,7 +39,9 @@ extension OrderDesk {
       orders[key]?.edit?.isUncertain = true
       if isLost || orders[key]?.edit?.heldEnd != nil { doubt(key, reason, isLost: isLost, now: now) }
     case .cancel(let left, let isOpenEnded, let isAnswered):
-      for _ in 0..<(isOpenEnded && isAnswered ? 0 : max(left, 1)) { refuse(request, .outcomeUnknown, message, now: now) }
+      for _ in 0..<(isOpenEnded && isAnswered ? 0 : max(left, 1)) {
+        refuse(request, .outcomeUnknown, message, now: now)
+      }
     case .switchTimer, .plain:
       refuse(request, .outcomeUnknown, message, now: now)
     case .ownCancel, .ownSwitchTimer:
@@ -52,9 +54,13 @@ extension OrderDesk {
     guard let order = orders[key], order.isLive else { return }
     if order.isNameless { claimByLikeness(key, now: now) }
     lose(key, reason, now: now)
-    guard !isLost else { return beginSearch(key, at: max(order.sentAt.monotonic, now.monotonic) + order.patience.nanoseconds) }
+    guard !isLost else {
+      return beginSearch(key, at: max(order.sentAt.monotonic, now.monotonic) + order.patience.nanoseconds)
+    }
     // The connection is alive: what the executions have shown of the order holds.
-    if order.edit == nil, let order = orders[key], order.orderID != nil, order.progress.reached.rank >= OrderStage.pending.rank {
+    if order.edit == nil, let order = orders[key], order.orderID != nil,
+      order.progress.reached.rank >= OrderStage.pending.rank
+    {
       let stages = orders[key]?.progress.advance(to: order.progress.reached) ?? []
       for stage in stages { tell(stage, of: key, order.record) }
     } else {

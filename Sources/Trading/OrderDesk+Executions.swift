@@ -7,7 +7,8 @@ extension OrderDesk {
   /// One item of an executions update, as received.
   public mutating func executed(_ item: JSONValue, now: Moment) -> [DeskAction] {
     guard let report = ExecutionReport(item) else { return drain() }
-    if let count = report.rateCount, let symbol = report.symbol ?? facts(orderID: report.orderID, clientID: nil)?.symbol {
+    if let count = report.rateCount, let symbol = report.symbol ?? facts(orderID: report.orderID, clientID: nil)?.symbol
+    {
       rates.raise(symbol, to: count, now: now.monotonic)
     }
     if let key = owner(of: report) {

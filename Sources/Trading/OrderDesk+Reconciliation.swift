@@ -16,7 +16,9 @@ extension OrderDesk {
     let known = foreign
     foreign = [:]
     claimEdited(reports, now: now)
-    for (index, fill) in fills.enumerated() { takeFill(fill, isLast: !fills[(index + 1)...].contains { $0.orderID == fill.orderID }, now: now) }
+    for (index, fill) in fills.enumerated() {
+      takeFill(fill, isLast: !fills[(index + 1)...].contains { $0.orderID == fill.orderID }, now: now)
+    }
     var seen: Set<OrderKey> = []
     for report in reports where report.isOpenOrder {
       if let key = owner(of: report) ?? lookalike(report) {
@@ -87,7 +89,9 @@ extension OrderDesk {
   /// The answer that would say which id is the order's does not come; perhaps its reports have.
   mutating func claimByLikeness(_ key: OrderKey, now: Moment) {
     guard let order = orders[key] else { return }
-    let id = unclaimed.byOrderID.keys.sorted().first { id in unclaimed.byOrderID[id]?.first.map { isLike($0, order) } ?? false }
+    let id = unclaimed.byOrderID.keys.sorted().first { id in
+      unclaimed.byOrderID[id]?.first.map { isLike($0, order) } ?? false
+    }
     guard let id else { return }
     for report in unclaimed.claim(id) { apply(report, to: key, now: now) }
   }

@@ -141,7 +141,8 @@ extension OrderDesk {
       if let name = draft.clientID {
         let isTaken = byClientID[name].flatMap { orders[$0]?.isLive } ?? false
         guard !isTaken, batch.insert(name).inserted else {
-          throw RequestFault(.badParameter, "cl_ord_id \(name) belongs to an order that is not over", symbol: draft.symbol)
+          throw RequestFault(
+            .badParameter, "cl_ord_id \(name) belongs to an order that is not over", symbol: draft.symbol)
         }
       }
     }
@@ -153,7 +154,9 @@ extension OrderDesk {
   }
 
   mutating func checkRate(_ cost: Int64, _ symbol: String?, now: Moment) throws(RequestFault) {
-    guard configuration.refusesOverRate, let symbol, !rates.hasRoom(for: cost, of: symbol, now: now.monotonic) else { return }
+    guard configuration.refusesOverRate, let symbol, !rates.hasRoom(for: cost, of: symbol, now: now.monotonic) else {
+      return
+    }
     throw RequestFault(
       .rateLimited, "it would exceed Kraken's rate counter of \(symbol), ceiling \(rates.ceilingInUse)", symbol: symbol)
   }

@@ -30,7 +30,9 @@ extension OrderDesk {
     guard query == nil, searchPace.notBefore <= now.monotonic else { return }
     let due = searching.filter { orders[$0]?.search.map { $0.notBefore <= now.monotonic } ?? false }
     guard let first = due.first, let search = orders[first]?.search else { return }
-    let sameStep = search.isAlone ? [first] : due.filter { orders[$0]?.search?.step == search.step && orders[$0]?.search?.isAlone == false }
+    let sameStep =
+      search.isAlone
+      ? [first] : due.filter { orders[$0]?.search?.step == search.step && orders[$0]?.search?.isAlone == false }
     let keys: [OrderKey]
     var path: String
     var form: String
@@ -68,7 +70,8 @@ extension OrderDesk {
     return text.utf8.reduce(into: "") { result, byte in
       switch byte {
       case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: "~"):
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."),
+        UInt8(ascii: "~"):
         result.unicodeScalars.append(Unicode.Scalar(byte))
       default:
         result += "%\(hex[Int(byte >> 4)])\(hex[Int(byte & 15)])"

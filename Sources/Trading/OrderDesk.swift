@@ -86,7 +86,8 @@ extension OrderDesk {
   /// The private upstream takes orders from now on; called again with a renewed token.
   public mutating func upstreamReady(token: Secret, now: Moment) -> [DeskAction] {
     let isToken = token.withUnsafeBytes { bytes in
-      !bytes.isEmpty && bytes.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+      !bytes.isEmpty
+        && bytes.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
     }
     guard isToken else {
       log(.error, "what was given as a token is none: it is empty or has characters no token has")

@@ -24,7 +24,9 @@ enum RESTOrders {
   }
 
   /// The first error of an answer, or nil if it has none.
-  static func error(_ root: JSONValue) -> String? { root["error"]?.elements.compactMap(\.string).first { $0.hasPrefix("E") } }
+  static func error(_ root: JSONValue) -> String? {
+    root["error"]?.elements.compactMap(\.string).first { $0.hasPrefix("E") }
+  }
 }
 
 extension RESTOrder {
@@ -52,7 +54,8 @@ extension RESTOrder {
     limitPrice = description?["price"].flatMap { NumberText($0.contents) }
     fields = [Field("order_status", quoted: statusText)]
     for (theirs, ours) in [("vol_exec", "cum_qty"), ("cost", "cum_cost"), ("price", "avg_price")] {
-      guard let value = order.members.first(where: { $0.key.string == theirs })?.value, NumberText(value.contents) != nil
+      guard let value = order.members.first(where: { $0.key.string == theirs })?.value,
+        NumberText(value.contents) != nil
       else { continue }
       fields.append(Field(ours, text: String(decoding: value.contents, as: UTF8.self)))
     }

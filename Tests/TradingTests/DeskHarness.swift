@@ -51,7 +51,8 @@ struct DeskHarness {
   ) throws(RequestFault) -> [DeskAction] {
     let head = AnswerHead(method: method, requestID: id, timeIn: now.wall)
     guard let params else {
-      return take(try desk.request(head, params: nil, from: holder, now: now, price: { [prices] in price(prices, $0, $1) }))
+      return take(
+        try desk.request(head, params: nil, from: holder, now: now, price: { [prices] in price(prices, $0, $1) }))
     }
     let outcome = parsed(params) { [prices] root in
       Result { () throws(RequestFault) in
@@ -126,7 +127,8 @@ func member(_ text: String, _ path: String...) -> String? {
     var value: JSONValue? = root
     for name in path {
       value = value.flatMap { parent in
-        parent.members.first { $0.key.string == name }?.value ?? Int(name).flatMap { Array(parent.elements).dropFirst($0).first }
+        parent.members.first { $0.key.string == name }?.value
+          ?? Int(name).flatMap { Array(parent.elements).dropFirst($0).first }
       }
     }
     return value.map { $0.string ?? String(decoding: $0.text, as: UTF8.self) }
@@ -142,7 +144,9 @@ struct ToldStage: Equatable {
 }
 
 extension [DeskAction] {
-  var sent: [String] { compactMap { if case .send(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } } }
+  var sent: [String] {
+    compactMap { if case .send(let bytes) = $0 { String(decoding: bytes, as: UTF8.self) } else { nil } }
+  }
   var answers: [String] {
     compactMap { if case .answer(_, let line) = $0 { String(decoding: line, as: UTF8.self) } else { nil } }
   }

@@ -35,7 +35,8 @@ import Testing
   @Test func aLateAnswerCounts() throws {
     var harness = try Self.placed()
     harness.pass(.seconds(10))
-    let actions = harness.answer(#"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"O1"},"success":true}"#)
+    let actions = harness.answer(
+      #"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"O1"},"success":true}"#)
     #expect(actions.stages == ["accepted"])
     #expect(actions.answers.isEmpty)
   }
@@ -54,7 +55,10 @@ import Testing
       #expect(harness.pass(.milliseconds(pause * 1000 - 1)).queries.isEmpty)
       id = try #require(harness.pass(.milliseconds(1)).queries.first?.id)
     }
-    #expect(harness.queryAnswer(id, #"{"error":[],"result":{"open":{"O1":{"status":"open","cl_ord_id":"mine","vol_exec":"0.50"}}}}"#).stages == ["partially_filled"])
+    #expect(
+      harness.queryAnswer(
+        id, #"{"error":[],"result":{"open":{"O1":{"status":"open","cl_ord_id":"mine","vol_exec":"0.50"}}}}"#
+      ).stages == ["partially_filled"])
     #expect(member(harness.actions.told.last!.data, "cum_qty") == "0.50")
   }
 
@@ -64,7 +68,9 @@ import Testing
     #expect(lost.stages == ["unknown"])
     #expect(member(lost.answers[0], "code") == "outcome_unknown")
     #expect(harness.ready().sent.isEmpty)
-    let found = harness.snapshot([#"{"order_id":"O1","cl_ord_id":"mine","order_qty":1,"exec_type":"new","order_status":"new"}"#])
+    let found = harness.snapshot([
+      #"{"order_id":"O1","cl_ord_id":"mine","order_qty":1,"exec_type":"new","order_status":"new"}"#
+    ])
     #expect(found.stages.last == "open")
     #expect(harness.actions.sent.count == 1)
   }
@@ -75,7 +81,8 @@ import Testing
     harness.ready()
     let query = try #require(harness.snapshot().queries.first)
     #expect(query.path == "/0/private/QueryOrders" && query.form == "txid=O1")
-    let actions = harness.queryAnswer(query.id, #"{"error":[],"result":{"O1":{"status":"canceled","vol_exec":"0","reason":"User requested"}}}"#)
+    let actions = harness.queryAnswer(
+      query.id, #"{"error":[],"result":{"O1":{"status":"canceled","vol_exec":"0","reason":"User requested"}}}"#)
     #expect(actions.stages == ["canceled"])
     #expect(member(actions.told[0].data, "reason") == "User requested")
   }
@@ -90,7 +97,9 @@ import Testing
       #"{"order_id":"O1","exec_type":"canceled","order_status":"canceled"}"#,
       #"{"order_id":"O2","exec_type":"new","order_status":"new"}"#,
     ]
-    texts.insert(#"{"method":"edit_order","req_id":4503599627370498,"result":{"order_id":"O2","original_order_id":"O1"},"success":true}"#, at: answerPlace)
+    texts.insert(
+      #"{"method":"edit_order","req_id":4503599627370498,"result":{"order_id":"O2","original_order_id":"O1"},"success":true}"#,
+      at: answerPlace)
     for text in texts { if text.contains("method") { harness.answer(text) } else { harness.report(text) } }
     harness.report(#"{"order_id":"O2","exec_type":"filled","order_status":"filled"}"#)
     #expect(Set(harness.actions.stages.dropFirst(4).dropLast()) == ["open"])
@@ -102,7 +111,8 @@ import Testing
     var harness = try Self.open()
     try harness.request("edit_order", #"{"order_id":"O1","symbol":"BTC/USD","order_qty":2}"#, id: "8")
     #expect(harness.report(#"{"order_id":"O1","exec_type":"canceled","order_status":"canceled"}"#).told.isEmpty)
-    let actions = harness.answer(#"{"method":"edit_order","req_id":4503599627370498,"error":"EOrder:Unknown order","success":false}"#)
+    let actions = harness.answer(
+      #"{"method":"edit_order","req_id":4503599627370498,"error":"EOrder:Unknown order","success":false}"#)
     #expect(actions.stages == ["canceled"])
   }
 
@@ -114,7 +124,8 @@ import Testing
     #expect(member(sent.sent[0], "params", "symbol") == "BTC/USD")
     #expect(member(sent.sent[0], "params", "orders", "1", "order_qty") == "1.20")
     let actions = harness.answer(
-      #"{"method":"batch_add","req_id":4503599627370497,"success":true,"result":{"orders":[{"order_id":"O1","success":true},{"success":false,"error":"EOrder:Invalid price"}]}}"#)
+      #"{"method":"batch_add","req_id":4503599627370497,"success":true,"result":{"orders":[{"order_id":"O1","success":true},{"success":false,"error":"EOrder:Invalid price"}]}}"#
+    )
     #expect(actions.stages == ["accepted", "rejected"])
     #expect(actions.answers.count == 1)
   }
@@ -141,7 +152,10 @@ import Testing
     harness.desk.writeStatus(into: &status, now: harness.now)
     harness.desk.writeState(of: DeskHarness.client, into: &status)
     #expect(harness.actions.sent.allSatisfy { $0.contains(DeskHarness.token) && !$0.contains("MINE") })
-    let texts = ["\(harness.actions)", String(reflecting: harness.actions), "\(harness.desk)", String(decoding: status.bytes, as: UTF8.self)]
+    let texts = [
+      "\(harness.actions)", String(reflecting: harness.actions), "\(harness.desk)",
+      String(decoding: status.bytes, as: UTF8.self),
+    ]
     for text in texts { #expect(!text.contains(DeskHarness.token)) }
   }
 }

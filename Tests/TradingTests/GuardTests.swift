@@ -15,7 +15,10 @@ import Testing
     return DeskHarness(configuration)
   }
 
-  func expect(_ code: FaultCode?, _ harness: inout DeskHarness, _ method: String, _ params: String, _ place: SourceLocation = #_sourceLocation) {
+  func expect(
+    _ code: FaultCode?, _ harness: inout DeskHarness, _ method: String, _ params: String,
+    _ place: SourceLocation = #_sourceLocation
+  ) {
     do throws(RequestFault) {
       let actions = try harness.request(method, params)
       #expect(code == nil, sourceLocation: place)
@@ -52,12 +55,14 @@ import Testing
     var harness = Self.configured { $0.orderQtyMax = NumberText("1.5") }
     expect(nil, &harness, "add_order", Self.head + #","limit_price":1,"order_qty":1.50}"#)
     expect(.limitExceeded, &harness, "add_order", Self.head + #","limit_price":1,"order_qty":1.500000001}"#)
-    expect(.limitExceeded, &harness, "add_order", Self.head + #","limit_price":1,"order_qty":15e-1,"cash_order_qty":1}"#)
+    expect(
+      .limitExceeded, &harness, "add_order", Self.head + #","limit_price":1,"order_qty":15e-1,"cash_order_qty":1}"#)
     expect(.badParameter, &harness, "add_order", Self.head + #","limit_price":1,"order_qty":"1"}"#)
     expect(.badParameter, &harness, "add_order", Self.head + #","limit_price":1,"order_qty":1,"order_qty":9}"#)
     expect(
       .limitExceeded, &harness, "batch_add",
-      #"{"symbol":"BTC/USD","orders":[{"side":"buy","order_type":"market","order_qty":1},{"side":"buy","order_type":"market","order_qty":2}]}"#)
+      #"{"symbol":"BTC/USD","orders":[{"side":"buy","order_type":"market","order_qty":1},{"side":"buy","order_type":"market","order_qty":2}]}"#
+    )
   }
 
   @Test func notionals() {
@@ -71,8 +76,11 @@ import Testing
     harness.prices["BTC/USD"] = "50.01"
     expect(.limitExceeded, &harness, "add_order", market)
     // A sale at a low limit is worth what the market pays.
-    expect(.limitExceeded, &harness, "add_order", #"{"symbol":"BTC/USD","side":"sell","order_type":"limit","limit_price":1,"order_qty":2}"#)
-    expect(.limitExceeded, &harness, "add_order", Self.head + #","limit_price":5,"limit_price_type":"pct","order_qty":2}"#)
+    expect(
+      .limitExceeded, &harness, "add_order",
+      #"{"symbol":"BTC/USD","side":"sell","order_type":"limit","limit_price":1,"order_qty":2}"#)
+    expect(
+      .limitExceeded, &harness, "add_order", Self.head + #","limit_price":5,"limit_price_type":"pct","order_qty":2}"#)
   }
 
   @Test func changesAreJudgedByTheOrderTheyChange() {

@@ -61,8 +61,10 @@ import Testing
     }
     switch news {
     case .answer: return #"{"method":"add_order","req_id":\#(number),"result":{"order_id":"O1"},"success":true}"#
-    case .refusal: return #"{"method":"add_order","req_id":\#(number),"error":"EOrder:Insufficient funds","success":false}"#
-    case .pending: return report("pending_new", "pending_new", #","symbol":"BTC/USD","side":"buy","order_qty":2,"limit_price":5.0"#)
+    case .refusal:
+      return #"{"method":"add_order","req_id":\#(number),"error":"EOrder:Insufficient funds","success":false}"#
+    case .pending:
+      return report("pending_new", "pending_new", #","symbol":"BTC/USD","side":"buy","order_qty":2,"limit_price":5.0"#)
     case .new: return report("new", "new")
     case .trade: return report("trade", "partially_filled", #","exec_id":"T1","last_qty":1.0,"cum_qty":1.0"#)
     case .lastTrade: return report("trade", "partially_filled", #","exec_id":"T2","last_qty":1.0,"cum_qty":2.0"#)
@@ -120,7 +122,8 @@ import Testing
       let stages = harness.actions.stages.compactMap { OrderStage(rawValue: $0) }
       if index == 1 {
         // Reports were held back until the answer; then they came in order, whatever their number.
-        #expect(stages.filter { $0.rank < 4 } == stages.filter { $0.rank < 4 }.sorted { $0.rank < $1.rank }, "\(course)")
+        #expect(
+          stages.filter { $0.rank < 4 } == stages.filter { $0.rank < 4 }.sorted { $0.rank < $1.rank }, "\(course)")
         #expect(stages.last == Self.expected(course).last, "\(course)")
         #expect(Set(stages) == Set(Self.expected(course)), "\(course)")
       } else {
@@ -181,7 +184,8 @@ import Testing
     harness.connect(other)
     let first = member(try harness.request("add_order", AddOrderTests.limit, id: "1").sent[0], "req_id")!
     let second = member(
-      try harness.request("add_order", AddOrderTests.limit.replacing("mine", with: "yours"), from: other, id: "2").sent[0],
+      try harness.request("add_order", AddOrderTests.limit.replacing("mine", with: "yours"), from: other, id: "2").sent[
+        0],
       "req_id")!
     harness.report(#"{"order_id":"OB","cl_ord_id":"yours","exec_type":"pending_new","order_status":"pending_new"}"#)
     harness.report(#"{"order_id":"OA","cl_ord_id":"mine","exec_type":"pending_new","order_status":"pending_new"}"#)
@@ -190,7 +194,8 @@ import Testing
     harness.report(#"{"order_id":"OA","exec_type":"canceled","order_status":"canceled"}"#)
     harness.answer(#"{"method":"add_order","req_id":\#(first),"result":{"order_id":"OA"},"success":true}"#)
     let told = harness.actions.told
-    #expect(told.filter { $0.holder == DeskHarness.client }.map(\.stage) == ["submitted", "accepted", "pending", "canceled"])
+    #expect(
+      told.filter { $0.holder == DeskHarness.client }.map(\.stage) == ["submitted", "accepted", "pending", "canceled"])
     #expect(told.filter { $0.holder == other }.map(\.stage) == ["submitted", "accepted", "pending", "open"])
     #expect(told.allSatisfy { member($0.data, "req_id") == ($0.holder == other ? "2" : "1") })
   }
@@ -198,9 +203,12 @@ import Testing
   /// A foreign order under the same name is not ours: ours would have been refused.
   @Test func strangersConcernNobody() throws {
     var harness = DeskHarness()
-    harness.snapshot([#"{"order_id":"OX","cl_ord_id":"mine","symbol":"BTC/USD","exec_type":"new","order_status":"new","order_qty":1}"#])
+    harness.snapshot([
+      #"{"order_id":"OX","cl_ord_id":"mine","symbol":"BTC/USD","exec_type":"new","order_status":"new","order_qty":1}"#
+    ])
     try harness.request("add_order", AddOrderTests.limit)
-    let actions = harness.report(#"{"order_id":"OX","cl_ord_id":"mine","exec_type":"trade","exec_id":"T","order_status":"partially_filled"}"#)
+    let actions = harness.report(
+      #"{"order_id":"OX","cl_ord_id":"mine","exec_type":"trade","exec_id":"T","order_status":"partially_filled"}"#)
     #expect(actions.told.isEmpty)
     #expect(harness.report(#"{"order_id":"OZ","exec_type":"new","order_status":"new"}"#).isEmpty)
   }

@@ -14,7 +14,9 @@ struct Chance: RandomNumberGenerator {
 
 struct KrakenModel {
   enum Mood: CaseIterable { case answerAtOnce, answerAfterFiveMilliseconds, answerAfterReports }
-  enum Fate: CaseIterable { case refused, filledAtOnce, filledInParts, rests, canceled, expired, wouldCross, canceledInPart }
+  enum Fate: CaseIterable {
+    case refused, filledAtOnce, filledInParts, rests, canceled, expired, wouldCross, canceledInPart
+  }
 
   struct Order {
     var id: String
@@ -46,7 +48,8 @@ struct KrakenModel {
 
   static func time(_ wall: Int64) -> String {
     let micro = wall / 1000
-    return "2026-09-21T\(pad(micro / 3_600_000_000 % 24)):\(pad(micro / 60_000_000 % 60)):\(pad(micro / 1_000_000 % 60)).\(pad(micro % 1_000_000, 6))Z"
+    return
+      "2026-09-21T\(pad(micro / 3_600_000_000 % 24)):\(pad(micro / 60_000_000 % 60)):\(pad(micro / 1_000_000 % 60)).\(pad(micro % 1_000_000, 6))Z"
   }
   static func pad(_ value: Int64, _ width: Int = 2) -> String {
     String(repeating: "0", count: max(0, width - "\(value)".count)) + "\(value)"
@@ -69,7 +72,8 @@ struct KrakenModel {
       id: id, clientID: member(text, "params", "cl_ord_id"), userref: member(text, "params", "order_userref"),
       quantity: member(text, "params", "order_qty")!, side: member(text, "params", "side")!, status: "pending_new",
       openedAt: wall)
-    let answer = #"{"method":"add_order","req_id":\#(number),"result":{"order_id":"\#(id)"\#(names(id))},"success":true}"#
+    let answer =
+      #"{"method":"add_order","req_id":\#(number),"result":{"order_id":"\#(id)"\#(names(id))},"success":true}"#
     var reports = steps(of: fate, quantity: Int(orders[id]!.quantity)!).map { step(id, $0, wall) }
     if fate == .rests {
       // The first two at once, as always.
@@ -109,7 +113,8 @@ struct KrakenModel {
 
   private func names(_ id: String) -> String {
     let order = orders[id]!
-    return (order.clientID.map { #","cl_ord_id":"\#($0)""# } ?? "") + (order.userref.map { #","order_userref":\#($0)"# } ?? "")
+    return (order.clientID.map { #","cl_ord_id":"\#($0)""# } ?? "")
+      + (order.userref.map { #","order_userref":\#($0)"# } ?? "")
   }
 
   /// Takes an order one step on and reports it.
@@ -129,7 +134,8 @@ struct KrakenModel {
     }
     let order = orders[id]!
     if type == "pending_new" { extra = #","symbol":"BTC/USD","side":"\#(order.side)","order_qty":\#(order.quantity)"# }
-    let text = #"{"order_id":"\#(id)"\#(names(id)),"exec_type":"\#(type)","order_status":"\#(order.status)","cum_qty":\#(order.filled)\#(extra),"timestamp":"\#(Self.time(wall))"}"#
+    let text =
+      #"{"order_id":"\#(id)"\#(names(id)),"exec_type":"\#(type)","order_status":"\#(order.status)","cum_qty":\#(order.filled)\#(extra),"timestamp":"\#(Self.time(wall))"}"#
     if type == "trade" { fillTexts.append((id, text)) }
     return text
   }
@@ -150,8 +156,10 @@ struct KrakenModel {
     let pairs = form.split(separator: "&").map { $0.split(separator: "=", maxSplits: 1).map(String.init) }
     let filter = Dictionary(uniqueKeysWithValues: pairs.map { ($0[0], $0[1]) })
     func text(_ order: Order) -> String {
-      let status = ["pending_new": "pending", "new": "open", "partially_filled": "open", "filled": "closed"][order.status]
-      return #""\#(order.id)":{"refid":null,"userref":\#(order.userref ?? "0"),"cl_ord_id":"\#(order.clientID ?? "")","status":"\#(status ?? order.status)","opentm":\#(order.openedAt / 1_000_000_000).\#(Self.pad(order.openedAt % 1_000_000_000, 9)),"descr":{"type":"\#(order.side)","price":"0"},"vol":"\#(order.quantity)","vol_exec":"\#(order.filled)"}"#
+      let status = ["pending_new": "pending", "new": "open", "partially_filled": "open", "filled": "closed"][
+        order.status]
+      return
+        #""\#(order.id)":{"refid":null,"userref":\#(order.userref ?? "0"),"cl_ord_id":"\#(order.clientID ?? "")","status":"\#(status ?? order.status)","opentm":\#(order.openedAt / 1_000_000_000).\#(Self.pad(order.openedAt % 1_000_000_000, 9)),"descr":{"type":"\#(order.side)","price":"0"},"vol":"\#(order.quantity)","vol_exec":"\#(order.filled)"}"#
     }
     func list(_ isIncluded: (Order) -> Bool) -> String {
       ids.compactMap { orders[$0] }.filter { order in

@@ -64,7 +64,8 @@ import Testing
       world.kraken.mood = KrakenModel.Mood.allCases[Int(seed % 3)]
       // Orders that differ, so that they can be told apart by more than their name.
       for index in 0..<12 {
-        let params = #"{"symbol":"BTC/USD","side":"buy","order_type":"market","order_qty":\#(3 + index),"order_userref":77}"#
+        let params =
+          #"{"symbol":"BTC/USD","side":"buy","order_type":"market","order_qty":\#(3 + index),"order_userref":77}"#
         world.schedule(.place(client: index % 2, params), in: index)
       }
       if seed >= 10 { world.schedule(.cut, in: Int(seed) / 2) }

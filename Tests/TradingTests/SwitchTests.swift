@@ -26,7 +26,8 @@ import Testing
     #expect(release.sent.isEmpty && release.answers.count == 1)
     #expect(member(release.answers[0], "success") == "true")
     #expect(Self.timeouts(harness.pass(.seconds(10))) == ["90"])
-    #expect(Self.timeouts(try harness.request("cancel_all_orders_after", #"{"timeout":0}"#, from: HolderID(2))) == ["0"])
+    #expect(
+      Self.timeouts(try harness.request("cancel_all_orders_after", #"{"timeout":0}"#, from: HolderID(2))) == ["0"])
     #expect(harness.pass(.seconds(600)).sent.isEmpty)
   }
 

@@ -170,14 +170,18 @@ struct TradingWorld {
   /// What must hold of every order at the end.
   func check(wasEverCut: Bool) {
     #expect(problems == [])
-    for (name, times) in kraken.timesReceived where !name.hasPrefix("shared") { #expect(times == 1, "\(name) was sent \(times) times") }
+    for (name, times) in kraken.timesReceived where !name.hasPrefix("shared") {
+      #expect(times == 1, "\(name) was sent \(times) times")
+    }
     for (id, order) in placed.sorted(by: { $0.key < $1.key }) {
       #expect(order.answers == 1, "request \(id) was answered \(order.answers) times")
       let truth = order.orderID.flatMap { kraken.orders[$0] }
       #expect(order.stages.first == "submitted")
       #expect(order.stages.last == truth?.trueStage ?? "rejected", "\(id): \(order.stages)")
       if truth == nil, let name = order.name, Int(name) == nil {
-        #expect(kraken.timesReceived[name] == nil || kraken.refusedNames.contains(name), "\(id) was received: \(order.stages)")
+        #expect(
+          kraken.timesReceived[name] == nil || kraken.refusedNames.contains(name), "\(id) was received: \(order.stages)"
+        )
       }
       let ranks = order.stages.filter { $0 != "unknown" }.map { OrderStage(rawValue: $0)!.rank }
       #expect(ranks == ranks.sorted(), "\(id): \(order.stages)")
