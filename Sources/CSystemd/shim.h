@@ -8,6 +8,8 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 #include <malloc.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -30,6 +32,11 @@ static inline int kraken_bridge_memory_file(const char *name) {
 
 static inline int kraken_bridge_seal(int descriptor) {
     return fcntl(descriptor, 1033 /* F_ADD_SEALS */, 0xf /* seal, shrink, grow, write */);
+}
+
+/* Gives back the memory behind a part of a memory file, which reads as zeros from then on. */
+static inline void kraken_bridge_punch_hole(int descriptor, long offset, long length) {
+    syscall(SYS_fallocate, descriptor, 0x3 /* punch hole, keep size */, offset, length);
 }
 
 #endif

@@ -34,6 +34,13 @@ final class Reader {
     text.withUTF8 { _ = Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
   }
 
+  /// What has come and was not taken yet, without taking it.
+  var waiting: [UInt8] {
+    var chunk = [UInt8](repeating: 0, count: 4 << 20)
+    let count = recv(descriptor, &chunk, chunk.count, Int32(MSG_PEEK | MSG_DONTWAIT))
+    return Array(chunk.prefix(max(0, count)))
+  }
+
   /// The next line without its LF; nil at the end.
   func line() -> String? {
     while true {

@@ -29,10 +29,12 @@ struct SubscriberSocketsTests {
     let eventLoop = group.next()
     let channel = try await ClientBootstrap(group: eventLoop).withConnectedSocket(near).get()
     let writable = eventLoop.makePromise(of: Void.self)
+    let unfinished = Transfer(try #require(UnfinishedLines(inheriting: nil)))
     let line = [UInt8](repeating: UInt8(ascii: "x"), count: 1 << 20) + [UInt8(ascii: "\n")]
 
     let sockets = try await eventLoop.submit {
-      let sockets = SubscriberSockets { writable.succeed() }
+      let sockets = SubscriberSockets(eventLoop: eventLoop, unfinished: unfinished.value)
+      sockets.wake = { writable.succeed() }
       sockets.add(Self.id, channel: channel, descriptor: near)
       line.withUnsafeBytes { bytes in
         guard case .wrote(let count) = sockets.write(Self.id, bytes), count > 0, count < bytes.count else {
@@ -44,6 +46,8 @@ struct SubscriberSocketsTests {
       }
       #expect(!sockets.isEmpty)
       #expect(sockets.takeWritable().isEmpty)
+      #expect(unfinished.value.rest(Self.id.slot) == .bytes(sockets.unwritten(Self.id)))
+      #expect(!sockets.unwritten(Self.id).isEmpty)
       return NIOLoopBound(sockets, eventLoop: eventLoop)
     }.get()
 
@@ -52,6 +56,7 @@ struct SubscriberSocketsTests {
     try await eventLoop.submit {
       let sockets = sockets.value
       #expect(sockets.takeWritable() == [Self.id])
+      #expect(sockets.unwritten(Self.id).isEmpty && unfinished.value.rest(Self.id.slot) == .nothing)
       #expect(sockets.takeWritable().isEmpty)
       #expect([1, 2, 10].withUnsafeBytes { sockets.write(SubscriberID(slot: 3, generation: 2), $0) } == .closed)
       // Parked bytes still leave before the connection is closed.
@@ -76,7 +81,7 @@ struct SubscriberSocketsTests {
     let channel = try await ClientBootstrap(group: eventLoop).channelOption(.autoRead, value: false)
       .withConnectedSocket(near).get()
     try await eventLoop.submit {
-      let sockets = SubscriberSockets {}
+      let sockets = SubscriberSockets(eventLoop: eventLoop)
       sockets.add(Self.id, channel: channel, descriptor: near)
       #expect([1].withUnsafeBytes { sockets.write(Self.id, $0) } == .closed)
       #expect(sockets.remove(Self.id))

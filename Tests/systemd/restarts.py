@@ -3,7 +3,9 @@
 Who lost what is judged by follower.py, from the readers' lines alone.
 """
 
+import os
 import pathlib
+import signal
 import socket
 import subprocess
 import time
@@ -138,5 +140,6 @@ crowd = Crowd(READERS)
 for promise in (everybody_reads, through_restarts, through_crashes, through_an_upgrade):
     promise(crowd)
 the_rest_of_a_line_comes("restart", lambda: systemctl("restart", SERVICE))
+the_rest_of_a_line_comes("SIGKILL", lambda: os.kill(main_pid(), signal.SIGKILL))
 who_left_is_forgotten(crowd)
 finish()

@@ -141,7 +141,15 @@ public enum Daemon {
         "FileDescriptorStoreMax= is \(capacity): with limits.connections \(settings.limits.connections) some readers may not survive a restart"
       )
     }
-    return DescriptorStore(capacity: capacity, inherited: inherited)
+    let store = DescriptorStore(capacity: capacity, inherited: inherited)
+    if let unfinished = store.unfinished {
+      inherited.leaveOut(afterFailedStarts: unfinished.failedStarts)
+      if unfinished.failedStarts >= Inheritance.startsWithStateMax {
+        logger.error("\(unfinished.failedStarts) starts failed; going on without what the process before knew of its readers")
+      }
+      unfinished.failedStarts += 1
+    }
+    return store
   }
 
   private static func openListeners(
@@ -156,7 +164,7 @@ public enum Daemon {
         throw .cannotBind(error.description)
       }
     }
-    for extra in passed where !opened.contains(where: { $0.descriptor == extra.descriptor }) {
+    for extra in passed where !opened.contains(where: { [$0.descriptor, $0.predecessor].contains(extra.descriptor) }) {
       logger.warning("descriptor \"\(extra.name)\" from the service manager fits no configured listener; closed")
       close(extra.descriptor)
     }
@@ -185,13 +193,16 @@ extension ListenerSettings {
       ?? listening.first(where: { names.contains($0.name) })
     {
       let isOurs = found.name == DescriptorStore.listenerName
-      // One that we kept ourselves is of no use when its file is gone: nobody would find it.
-      if !isOurs || FileSystem.isSocketFile(path) {
-        let socket = ListeningSocket(adopting: found.descriptor, path: path, isOurs: isOurs)
-        // The configuration may have changed since it was bound.
-        if let fault = socket.setAccess(mode: mode, group: try groupID()) { throw ListenError(description: fault) }
+      // Nobody finds one that we kept ourselves when the manager has removed its directory. But some may have found it.
+      if isOurs, !FileSystem.isSocketFile(path) {
+        let socket = try ListeningSocket(path: path, mode: mode, group: try groupID())
+        socket.predecessor = found.descriptor
         return socket
       }
+      let socket = ListeningSocket(adopting: found.descriptor, path: path, isOurs: isOurs)
+      // The configuration may have changed since it was bound.
+      if let fault = socket.setAccess(mode: mode, group: try groupID()) { throw ListenError(description: fault) }
+      return socket
     }
     return try ListeningSocket(path: path, mode: mode, group: try groupID())
   }

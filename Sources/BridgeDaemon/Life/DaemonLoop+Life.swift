@@ -18,6 +18,7 @@ extension DaemonLoop {
         endTurn()
         return EventLoopFuture.andAllSucceed(listeners.map(startListener), on: eventLoop)
       }
+      .flatMap { [self] in acceptWaiting() }
       .map { [self] in
         let paths = settings.listeners.map(\.path).joined(separator: ", ")
         logger.notice("kraken-bridged \(version) serves \(paths)")

@@ -25,45 +25,43 @@ extension DaemonLoop {
     isTakingUp = true
     let now = SystemClock.now
     let known = inherited.state?.connected ?? [:]
+    let slots = Dictionary(known.keys.map { ($0.slot, $0) }, uniquingKeysWith: { first, _ in first })
     let isCertain = inherited.state?.isCertain ?? false
     var missing = Set(known.keys)
-    var unknown: [(PassedDescriptor, Peer, Int, Bool)] = []
+    var unknown: [(client: PassedDescriptor, peer: Peer, listener: Int, rest: UnfinishedLines.Rest)] = []
     var adopted: [EventLoopFuture<Void>] = []
     for client in inherited.clients {
-      guard let id = DescriptorStore.id(named: client.name) else { continue }
-      guard client.isUnixConnection, let peer = Peer(descriptor: client.descriptor),
-        let listener = listenerIndex(of: client.descriptor),
+      guard let (slot, generation) = DescriptorStore.client(named: client.name), client.isUnixConnection,
+        let peer = Peer(descriptor: client.descriptor), let listener = listenerIndex(of: client.descriptor),
         listeners[listener].settings.admits(uid: peer.uid, gid: peer.gid)
       else {
         store.remove(named: client.name)
-        shutdown(client.descriptor, Int32(SHUT_RDWR))
-        close(client.descriptor)
+        turnAway(client.descriptor)
         continue
       }
-      let isTorn = store.midLine?.isSet(id.slot) ?? true
-      guard known[id] == peer, missing.remove(id) != nil else {
-        unknown.append((client, peer, listener, isTorn))
+      let rest = store.unfinished?.rest(slot) ?? .uncertain
+      guard let id = slots[slot], id.generation % DescriptorStore.generations == generation, known[id] == peer,
+        missing.remove(id) != nil
+      else {
+        unknown.append((client, peer, listener, rest))
         continue
       }
       store.note(id)
-      if isTorn, !isCertain { bridge.endTornLine(id) }
-      adopted.append(adopt(id, client.descriptor, listener: listener))
+      // A certain state has the rest of the line too.
+      if !isCertain { continuations[id] = rest.continuation }
+      adopted.append(adopt(client.descriptor, listener: listener, returning: id))
     }
-    for id in missing.sorted(by: { $0.slot < $1.slot }) {
-      store.midLine?.set(id.slot, false)
-      bridge.subscriberGone(id, now: now)
-    }
+    for id in missing.sorted(by: { $0.slot < $1.slot }) { bridge.subscriberGone(id, now: now) }
     // Their old names first, all of them, since new ids may make the same names.
-    for (client, _, _, _) in unknown { store.remove(named: client.name) }
-    for (client, peer, listener, isTorn) in unknown {
-      switch bridge.subscriberFound(listener: listener, peer: peer, lineMayBeTorn: isTorn, now: now) {
-      case .refused:
-        shutdown(client.descriptor, Int32(SHUT_RDWR))
-        close(client.descriptor)
+    for each in unknown { store.remove(named: each.client.name) }
+    for (client, peer, listener, rest) in unknown {
+      switch bridge.subscriberFound(listener: listener, peer: peer, lineMayBeTorn: false, now: now) {
+      case .refused: turnAway(client.descriptor)
       case .accepted(let id):
-        store.midLine?.set(id.slot, isTorn)
+        continuations[id] = rest.continuation
+        rest.continuation.withUnsafeBytes { store.unfinished?.keep(id.slot, rest: $0) }
         store.add(id, descriptor: client.descriptor)
-        adopted.append(adopt(id, client.descriptor, listener: listener))
+        adopted.append(adopt(client.descriptor, listener: listener, returning: id))
       }
     }
     if !inherited.clients.isEmpty {
@@ -80,7 +78,22 @@ extension DaemonLoop {
     }.nonisolated()
   }
 
-  private func adopt(_ id: SubscriberID, _ descriptor: Int32, listener: Int) -> EventLoopFuture<Void> {
+  private func turnAway(_ descriptor: Int32) {
+    shutdown(descriptor, Int32(SHUT_RDWR))
+    close(descriptor)
+  }
+
+  /// Whoever found the sockets of the process before and was not accepted by it.
+  func acceptWaiting() -> EventLoopFuture<Void> {
+    let waiting = listeners.flatMap { listener in
+      listener.acceptWaiting().map { adopt($0, listener: listener.index, returning: nil) }
+    }
+    return EventLoopFuture.andAllComplete(waiting, on: eventLoop)
+  }
+
+  /// Gives a connection to NIO.
+  /// - Parameter id: what it goes by if the process before had it; nil for a newcomer.
+  private func adopt(_ descriptor: Int32, listener: Int, returning id: SubscriberID?) -> EventLoopFuture<Void> {
     let owner = NIOLoopBound(self as any SubscriberOwner, eventLoop: eventLoop)
     let shared = NIOLoopBound(self, eventLoop: eventLoop)
     return ClientBootstrap(group: eventLoop)
@@ -96,8 +109,10 @@ extension DaemonLoop {
       .withConnectedSocket(descriptor)
       .map { _ in }
       .flatMapErrorThrowing { error in
-        shared.value.store?.remove(id)
-        shared.value.bridge.subscriberGone(id, now: SystemClock.now)
+        if let id {
+          shared.value.store?.remove(id)
+          shared.value.bridge.subscriberGone(id, now: SystemClock.now)
+        }
         throw error
       }
   }
@@ -114,6 +129,7 @@ extension DaemonLoop {
     storeListeners()
     every(.milliseconds(10)) { _ in store.storeBatch() }
     every(.milliseconds(50)) { loop in loop.checkpoint(now: SystemClock.now, force: false) }
+    every(.seconds(1)) { _ in store.unfinished?.failedStarts = 0 }
   }
 
   func storeListeners() {
@@ -158,6 +174,7 @@ extension DaemonLoop {
     repeatedTasks = []
     let state = bridge.handOver(lineBytesMax: DaemonLoop.handedOverLineBytes) { sockets.unwritten($0) }
     if !store.handOver(state) { logger.error("the service manager did not take the state; readers will be told of a gap") }
+    store.unfinished?.failedStarts = 0
     isHandedOver = true
     sockets.closeAll()
     for name in Array(upstreams.keys) { closeUpstream(name, code: 1001, why: "restarting") }
@@ -166,6 +183,6 @@ extension DaemonLoop {
   }
 
   func subscriberReturned(_ id: SubscriberID, _ channel: any Channel, descriptor: Int32) {
-    sockets.add(id, channel: channel, descriptor: descriptor)
+    sockets.add(id, channel: channel, descriptor: descriptor, rest: continuations.removeValue(forKey: id) ?? [])
   }
 }

@@ -25,7 +25,6 @@ extension DaemonLoop: SubscriberOwner {
       return nil
     case .accepted(let id):
       sockets.add(id, channel: channel, descriptor: descriptor)
-      store?.midLine?.set(id.slot, false)
       store?.add(id, descriptor: descriptor)
       scheduleTurn()
       return id

@@ -31,8 +31,7 @@ final class DaemonLoop {
   var logger: Logger
   var repetition = Repetition()
   let stateFile: StateFile
-  /// Set once, at the end of `init`, because it asks this object for turns.
-  private(set) var sockets: SubscriberSockets
+  let sockets: SubscriberSockets
   /// Readers whose connections ended. The bridge hears of them at the next turn: the news may come while it is
   /// writing to them.
   var departed: [SubscriberID] = []
@@ -50,6 +49,8 @@ final class DaemonLoop {
   /// Keeps what a restart needs; nil without a manager that does.
   let store: DescriptorStore?
   var inherited: Inheritance
+  /// What readers of the process before get first.
+  var continuations: [SubscriberID: [UInt8]] = [:]
   var isTakingUp = false
   var isHandedOver = false
   var nextCheckpoint = Int64.min
@@ -116,8 +117,8 @@ final class DaemonLoop {
         listeners: parts.settings.listeners, version: parts.version, pid: parts.processID, ownUID: parts.userID,
         saved: saved),
       seed: .random(in: 0 ... .max), restoring: parts.inherited.state, now: now)
-    sockets = SubscriberSockets {}
-    sockets = SubscriberSockets(midLine: parts.store?.midLine) { [unowned self] in scheduleTurn() }
+    sockets = SubscriberSockets(eventLoop: eventLoop, unfinished: parts.store?.unfinished)
+    sockets.wake = { [unowned self] in scheduleTurn() }
   }
 
   // MARK: Turns

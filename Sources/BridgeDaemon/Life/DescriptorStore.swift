@@ -1,5 +1,5 @@
-// What the service manager keeps for the next process: every reader's connection, the listening sockets, the marks of
-// readers in the middle of a line, and the bridge's state in a sealed memory file.
+// What the service manager keeps for the next process: every reader's connection, the listening sockets, what is
+// still to come of unfinished lines, and the bridge's state in a sealed memory file.
 //
 // Each connection is stored under a name of its own, so that it can be taken out again; the manager takes out by itself
 // what its peer hung up. Storing is paced, because each message wakes the manager.
@@ -24,15 +24,15 @@ final class DescriptorStore {
   }
 
   static let listenerName = "listener"
-  static let midLineName = "mid-line"
+  static let linesName = "lines"
   static let statePrefix = "state-"
   /// Connections handed to the manager in one go.
   private static let batch = 64
-  /// Descriptors that are no connections: state (two while one replaces the other), marks, listeners.
+  /// Descriptors that are no connections: state (two while one replaces the other), lines, listeners.
   static let reserve = 32
 
   let manager: Manager
-  let midLine: MidLineMarks?
+  let unfinished: UnfinishedLines?
   private let connectionsMax: Int
   private var held: Set<SubscriberID> = []
   private var waiting: [SubscriberID: Int32] = [:]
@@ -45,22 +45,34 @@ final class DescriptorStore {
   ///   - inherited: what the manager kept from the process before.
   init(capacity: Int, inherited: Inheritance, manager: Manager = .system) {
     self.manager = manager
-    connectionsMax = max(0, capacity - DescriptorStore.reserve)
-    midLine = MidLineMarks(inheriting: inherited.midLine)
+    connectionsMax = max(0, min(capacity, DescriptorStore.namesMax) - DescriptorStore.reserve)
+    unfinished = UnfinishedLines(inheriting: inherited.lines)
     stateNames = inherited.stateNames
     stateNumber = (inherited.stateNames.compactMap(DescriptorStore.stateNumber).max() ?? 0) + 1
-    if let midLine, inherited.midLine == nil { _ = manager.store([midLine.descriptor], DescriptorStore.midLineName) }
+    if let unfinished, inherited.lines == nil { _ = manager.store([unfinished.descriptor], DescriptorStore.linesName) }
   }
 
   // MARK: Names
 
-  static func name(of id: SubscriberID) -> String { "client-\(id.slot)-\(id.generation)" }
+  // All names come back in one environment variable, and the kernel takes none of more than 128 KiB: so they are short,
+  // six characters for a connection, and there are not too many of them.
 
-  static func id(named name: String) -> SubscriberID? {
-    let parts = name.split(separator: "-")
-    guard parts.count == 3, parts[0] == "client", let slot = UInt32(parts[1]), let generation = UInt32(parts[2])
+  private static let namesMax = 18_000
+  private static let slotsMax: UInt32 = 36 * 36 * 36
+  /// Generations in names begin again after so many. No slot changes hands that often between two checkpoints.
+  static let generations: UInt32 = 36 * 36
+
+  static func name(of id: SubscriberID) -> String {
+    let generation = String(id.generation % generations, radix: 36)
+    return (generation.count < 2 ? ".0" : ".") + generation + String(id.slot, radix: 36)
+  }
+
+  /// The slot, and the generation as far as it is in the name.
+  static func client(named name: String) -> (slot: UInt32, generation: UInt32)? {
+    guard name.first == ".", name.count > 3, let generation = UInt32(name.dropFirst().prefix(2), radix: 36),
+      let slot = UInt32(name.dropFirst(3), radix: 36)
     else { return nil }
-    return SubscriberID(slot: slot, generation: generation)
+    return (slot, generation)
   }
 
   static func stateNumber(_ name: String) -> UInt64? {
@@ -71,7 +83,7 @@ final class DescriptorStore {
 
   /// Keeps a connection from the next batch on.
   func add(_ id: SubscriberID, descriptor: Int32) {
-    guard held.count + waiting.count < connectionsMax else { return }
+    guard held.count + waiting.count < connectionsMax, id.slot < DescriptorStore.slotsMax else { return }
     waiting[id] = descriptor
     order.append(id)
   }
@@ -130,11 +142,16 @@ final class DescriptorStore {
 
 /// What the manager kept from the process before, sorted.
 struct Inheritance {
+  /// After so many starts that failed with a state, it is done without: readers are told that everything is uncertain.
+  static let startsWithStateMax: UInt32 = 2
+  /// After so many that failed with the readers, these are done without as well.
+  static let startsWithReadersMax: UInt32 = 4
+
   var clients: [PassedDescriptor] = []
   var state: BridgeState?
   /// Names of the states kept, whether or not they could be read.
   var stateNames: [String] = []
-  var midLine: Int32?
+  var lines: Int32?
   /// Everything else: listening sockets.
   var others: [PassedDescriptor] = []
 
@@ -143,13 +160,13 @@ struct Inheritance {
   init(_ passed: [PassedDescriptor]) {
     var states: [(number: UInt64, descriptor: Int32)] = []
     for each in passed {
-      if DescriptorStore.id(named: each.name) != nil {
+      if DescriptorStore.client(named: each.name) != nil {
         clients.append(each)
       } else if let number = DescriptorStore.stateNumber(each.name) {
         states.append((number, each.descriptor))
         stateNames.append(each.name)
-      } else if each.name == DescriptorStore.midLineName, midLine == nil {
-        midLine = each.descriptor
+      } else if each.name == DescriptorStore.linesName, lines == nil {
+        lines = each.descriptor
       } else {
         others.append(each)
       }
@@ -159,5 +176,17 @@ struct Inheritance {
       state = MemoryFile.contents(newest.descriptor).flatMap { bytes in try? BridgeState(bytes) }
     }
     for state in states { close(state.descriptor) }
+  }
+
+  /// Leaves out what may be the reason why processes before this one failed while they started.
+  mutating func leaveOut(afterFailedStarts count: UInt32) {
+    if count >= Inheritance.startsWithStateMax { state = nil }
+    guard count >= Inheritance.startsWithReadersMax else { return }
+    for client in clients {
+      ServiceManager.notify(.removeStoredDescriptors(name: client.name))
+      shutdown(client.descriptor, Int32(SHUT_RDWR))
+      close(client.descriptor)
+    }
+    clients = []
   }
 }

@@ -69,6 +69,20 @@ final class Listener {
   /// Whether a process of ours bound it, not the service manager.
   var isOurs: Bool { socket.isOurs }
 
+  /// Connections that waited for the process before when the socket's file was removed. To be called once.
+  func acceptWaiting() -> [Int32] {
+    guard let predecessor = socket.predecessor else { return [] }
+    socket.predecessor = nil
+    defer { close(predecessor) }
+    _ = fcntl(predecessor, F_SETFL, fcntl(predecessor, F_GETFL) | O_NONBLOCK)
+    var waiting: [Int32] = []
+    while case let descriptor = accept(predecessor, nil, nil), descriptor >= 0 {
+      _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+      waiting.append(descriptor)
+    }
+    return waiting
+  }
+
   /// Stops accepting and removes the socket file; connections stay.
   /// - Parameter keepsFile: the service manager holds the socket for the next process.
   func stop(keepsFile: Bool = false) {

@@ -16,6 +16,8 @@ public struct ListenError: Error, CustomStringConvertible {
 final class ListeningSocket {
   let descriptor: Int32
   let path: String
+  /// The socket that the process before had at this path, whose file is gone: connections may wait in it.
+  var predecessor: Int32?
   /// The file as we made it; nil if the service manager made it, who then also removes it.
   private var file: FileIdentity?
 

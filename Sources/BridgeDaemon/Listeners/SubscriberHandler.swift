@@ -22,13 +22,8 @@ final class SubscriberHandler: ChannelInboundHandler {
   private let listener: Int
   private var id: SubscriberID?
 
-  init(owner: any SubscriberOwner, listener: Int) {
-    self.owner = owner
-    self.listener = listener
-  }
-
-  /// For a connection that the process before accepted.
-  init(owner: any SubscriberOwner, listener: Int, returning id: SubscriberID) {
+  /// - Parameter id: what the connection goes by if the process before accepted it.
+  init(owner: any SubscriberOwner, listener: Int, returning id: SubscriberID? = nil) {
     self.owner = owner
     self.listener = listener
     self.id = id

@@ -1,59 +1,77 @@
-// The raw side of every subscriber's connection, as the fan-out's transport: write(2) straight from the log,
-// and NIO only for what the kernel would not take, since NIO knows how to wait.
+// Writing to every subscriber's connection, as the fan-out's transport: write(2) straight from the log. NIO reads; what
+// the kernel would not take waits here, so that at every moment it is known, outside this process too, what is still to
+// come.
 //
 // A flat array indexed by the subscriber's slot: the fan-out touches it once per subscriber and turn.
 
 import FanOut
 import Glibc
 import NIOCore
+import SystemdNotify
 
 final class SubscriberSockets: SubscriberTransport {
   private struct Connection {
     let id: SubscriberID
     let channel: any Channel
     let descriptor: Int32
-    /// Writes that NIO still holds.
-    var parked = 0
-    /// The last bytes handed to NIO; what of them it has not written is known from their number.
-    var parkedBytes = ByteBuffer()
-    var inputPaused = false
+    /// The rest of the line it is in the middle of, and a goodbye behind it.
+    var rest: ArraySlice<UInt8> = []
+    var isInputPaused = false
   }
 
-  /// What is parked must leave within this time once the connection is to be closed.
+  /// What was parked must leave within this time once the connection is to be closed.
   private static let drainDeadline = TimeAmount.seconds(2)
-
   private static let sendFlags = Int32(MSG_NOSIGNAL | MSG_DONTWAIT)
 
+  private let eventLoop: any EventLoop
   private var connections: [Connection?] = []
   private var count = 0
+  /// Connections that the bridge has let go of and that still have bytes to write.
+  private var draining: [SubscriberID: Connection] = [:]
   /// Subscribers whose parked bytes have gone, to be told to the bridge at the next turn.
   private var writable: [SubscriberID] = []
-  private var pausedInputs: Set<SubscriberID> = []
+  /// Subscribers that are not read from at present.
+  private(set) var paused: Set<SubscriberID> = []
+  /// What is still to come of lines, remembered outside this process; nil if nobody keeps it.
+  private let unfinished: UnfinishedLines?
+  private var watch: WritableWatch!
+  private var isClosed = false
   /// Asks for a turn.
-  private let wake: () -> Void
-  /// Connections that the bridge has let go of and that still have bytes to write.
-  private var draining = 0
+  var wake: () -> Void = {}
 
-  /// Who may be in the middle of a line, remembered outside this process.
-  private let midLine: MidLineMarks?
-
-  init(midLine: MidLineMarks? = nil, wake: @escaping () -> Void) {
-    self.midLine = midLine
-    self.wake = wake
+  /// To be called on the event loop.
+  init(eventLoop: any EventLoop, unfinished: UnfinishedLines? = nil) {
+    self.eventLoop = eventLoop
+    self.unfinished = unfinished
+    let shared = NIOLoopBound(Reference(to: self), eventLoop: eventLoop)
+    watch = WritableWatch { tokens in
+      eventLoop.execute { shared.value.sockets?.becameWritable(tokens.map(SubscriberID.init(token:))) }
+    }
   }
 
-  func add(_ id: SubscriberID, channel: any Channel, descriptor: Int32) {
+  deinit { watch.stop() }
+
+  /// The watch must not keep what keeps it.
+  private struct Reference {
+    weak var sockets: SubscriberSockets?
+    init(to sockets: SubscriberSockets) { self.sockets = sockets }
+  }
+
+  /// - Parameter rest: what it gets before anything else.
+  func add(_ id: SubscriberID, channel: any Channel, descriptor: Int32, rest: [UInt8] = []) {
     let slot = Int(id.slot)
     while connections.count <= slot { connections.append(nil) }
     if connections[slot] == nil { count += 1 }
     connections[slot] = Connection(id: id, channel: channel, descriptor: descriptor)
+    if rest.isEmpty { unfinished?.finish(id.slot) } else { rest.withUnsafeBytes { park(id, $0) } }
   }
 
   /// Forgets a connection that has ended. False if the bridge had let go of it before.
   func remove(_ id: SubscriberID) -> Bool {
+    draining[id] = nil
     guard connection(id) != nil else { return false }
     connections[Int(id.slot)] = nil
-    pausedInputs.remove(id)
+    paused.remove(id)
     count -= 1
     return true
   }
@@ -67,16 +85,21 @@ final class SubscriberSockets: SubscriberTransport {
   // MARK: SubscriberTransport
 
   func write(_ id: SubscriberID, _ bytes: UnsafeRawBufferPointer) -> WriteOutcome {
+    guard let connection = connection(id) else { return .closed }
+    guard connection.rest.isEmpty else { return .wrote(0) }
+    // Noted before the kernel takes a byte, so that even a kill between this line and the next is known of.
+    unfinished?.begin(id.slot)
+    let outcome = SubscriberSockets.send(bytes, to: connection)
+    if outcome == .wrote(bytes.count) { unfinished?.finish(id.slot) }
+    return outcome
+  }
+
+  private static func send(_ bytes: UnsafeRawBufferPointer, to connection: Connection) -> WriteOutcome {
     // An inactive channel's descriptor number may already belong to somebody else.
-    guard let connection = connection(id), connection.channel.isActive else { return .closed }
-    // Marked before the kernel takes a byte, so that even a kill between this line and the next leaves the mark.
-    midLine?.set(id.slot, true)
+    guard connection.channel.isActive else { return .closed }
     while true {
-      let count = send(connection.descriptor, bytes.baseAddress, bytes.count, SubscriberSockets.sendFlags)
-      if count >= 0 {
-        if count == bytes.count { midLine?.set(id.slot, false) }
-        return .wrote(count)
-      }
+      let count = Glibc.send(connection.descriptor, bytes.baseAddress, bytes.count, sendFlags)
+      if count >= 0 { return .wrote(count) }
       switch errno {
       case EINTR: continue
       case EAGAIN, ENOBUFS, ENOMEM: return .wrote(0)
@@ -86,37 +109,22 @@ final class SubscriberSockets: SubscriberTransport {
   }
 
   func park(_ id: SubscriberID, _ remainder: UnsafeRawBufferPointer) {
-    guard let connection = connection(id) else { return }
-    let bytes = connection.channel.allocator.buffer(bytes: remainder)
-    connections[Int(id.slot)]?.parked += 1
-    connections[Int(id.slot)]?.parkedBytes = bytes
-    let written = connection.channel.writeAndFlush(bytes)
-    written.assumeIsolated().whenSuccess { [self] in
-      guard var connection = self.connection(id) else { return }
-      connection.parked -= 1
-      if connection.parked == 0 { connection.parkedBytes = ByteBuffer() }
-      connections[Int(id.slot)] = connection
-      guard connection.parked == 0 else { return }
-      midLine?.set(id.slot, false)
-      writable.append(id)
-      wake()
-    }
+    guard var connection = connection(id) else { return }
+    connection.rest += remainder
+    connections[Int(id.slot)] = connection
+    connection.rest.withUnsafeBytes { unfinished?.keep(id.slot, rest: $0) }
+    watch.watch(connection.descriptor, token: id.token)
   }
 
   func close(_ id: SubscriberID) {
     guard let connection = connection(id) else { return }
     _ = remove(id)
-    let channel = connection.channel
-    guard connection.parked > 0 else { return SubscriberSockets.end(connection) }
-    // Everything parked lies in the channel's order before this empty write.
-    draining += 1
-    let deadline = channel.eventLoop.assumeIsolated().scheduleTask(in: SubscriberSockets.drainDeadline) {
-      SubscriberSockets.end(connection)
-    }
-    channel.writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { [self] _ in
-      deadline.cancel()
-      draining -= 1
-      SubscriberSockets.end(connection)
+    guard !connection.rest.isEmpty else { return SubscriberSockets.end(connection) }
+    // The slot may soon be another reader's.
+    unfinished?.begin(id.slot)
+    draining[id] = connection
+    eventLoop.assumeIsolated().scheduleTask(in: SubscriberSockets.drainDeadline) { [weak self] in
+      if let connection = self?.draining.removeValue(forKey: id) { SubscriberSockets.end(connection) }
     }
   }
 
@@ -126,11 +134,47 @@ final class SubscriberSockets: SubscriberTransport {
     connection.channel.close(promise: nil)
   }
 
-  /// The rest of the line that a reader is in the middle of: what NIO has not written yet.
-  func unwritten(_ id: SubscriberID) -> [UInt8] {
-    guard let connection = connection(id), connection.parked > 0 else { return [] }
-    let pending = (try? connection.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-    return Array(connection.parkedBytes.readableBytesView.suffix(pending))
+  /// The rest of the line that a reader is in the middle of.
+  func unwritten(_ id: SubscriberID) -> [UInt8] { Array(connection(id)?.rest ?? []) }
+
+  // MARK: Waiting for the kernel
+
+  private func becameWritable(_ ids: [SubscriberID]) {
+    // What the next process was told is to come must not change any more.
+    guard !isClosed else { return }
+    for id in ids {
+      if var connection = connection(id), !connection.rest.isEmpty {
+        unfinished?.begin(id.slot)
+        let kept = connection.rest.endIndex
+        if writeRest(of: &connection) {
+          unfinished?.finish(id.slot, keptBytes: kept)
+          writable.append(id)
+        } else {
+          unfinished?.shorten(id.slot, to: connection.rest.count)
+        }
+        connections[Int(id.slot)] = connection
+      } else if var connection = draining[id] {
+        draining[id] = writeRest(of: &connection) ? nil : connection
+        if draining[id] == nil { SubscriberSockets.end(connection) }
+      }
+    }
+    if !writable.isEmpty { wake() }
+  }
+
+  /// Whether nothing is left of it, be it that all was written or that nobody is there any more; the next write, or
+  /// NIO, finds that out.
+  private func writeRest(of connection: inout Connection) -> Bool {
+    while !connection.rest.isEmpty {
+      let outcome = connection.rest.withUnsafeBytes { SubscriberSockets.send($0, to: connection) }
+      guard case .wrote(let count) = outcome else { break }
+      connection.rest = connection.rest.dropFirst(count)
+      if count == 0 {
+        watch.watch(connection.descriptor, token: connection.id.token)
+        return false
+      }
+    }
+    connection.rest = []
+    return true
   }
 
   // MARK: Turns
@@ -142,24 +186,31 @@ final class SubscriberSockets: SubscriberTransport {
   }
 
   /// Stops or resumes reading what a subscriber sends.
-  func setInput(_ id: SubscriberID, paused: Bool) {
-    guard let connection = connection(id), connection.inputPaused != paused else { return }
-    connections[Int(id.slot)]?.inputPaused = paused
-    if paused { pausedInputs.insert(id) } else { pausedInputs.remove(id) }
-    connection.channel.setOption(.autoRead, value: !paused).assumeIsolated().whenFailure { _ in }
+  func setInput(_ id: SubscriberID, paused isPaused: Bool) {
+    guard let connection = connection(id), connection.isInputPaused != isPaused else { return }
+    connections[Int(id.slot)]?.isInputPaused = isPaused
+    if isPaused { paused.insert(id) } else { paused.remove(id) }
+    connection.channel.setOption(.autoRead, value: !isPaused).assumeIsolated().whenFailure { _ in }
   }
 
-  /// Subscribers that are not read from at present.
-  var paused: Set<SubscriberID> { pausedInputs }
-
   /// Whether every connection has ended or been let go of with all its bytes written.
-  var isEmpty: Bool { count == 0 && draining == 0 }
+  var isEmpty: Bool { count == 0 && draining.isEmpty }
 
   /// Whether connections that the bridge has let go of still have bytes to write.
-  var isDraining: Bool { draining > 0 }
+  var isDraining: Bool { !draining.isEmpty }
 
   /// Closes everything that is left, whatever is still unwritten.
   func closeAll() {
+    isClosed = true
     for case let connection? in connections { connection.channel.close(promise: nil) }
+    for connection in draining.values { SubscriberSockets.end(connection) }
+  }
+}
+
+extension SubscriberID {
+  fileprivate var token: UInt64 { UInt64(slot) << 32 | UInt64(generation) }
+
+  fileprivate init(token: UInt64) {
+    self.init(slot: UInt32(token >> 32), generation: UInt32(truncatingIfNeeded: token))
   }
 }
