@@ -68,7 +68,7 @@ final class SubscriberSockets: SubscriberTransport {
 
   /// Forgets a connection that has ended. False if the bridge had let go of it before.
   func remove(_ id: SubscriberID) -> Bool {
-    draining[id] = nil
+    if draining[id]?.channel.isActive == false { draining[id] = nil }
     guard connection(id) != nil else { return false }
     connections[Int(id.slot)] = nil
     paused.remove(id)
