@@ -129,7 +129,7 @@ final class FuzzedBridge {
           requests = []
         case .send(_, let text): requests.append(text)
         case .reload(let id): bridge.reloadFinished(id, error: nil, now: now)
-        case .log, .saveState: continue
+        case .log, .saveState, .requestToken, .rest: continue
         }
         isQuiet = false
       }
