@@ -192,7 +192,11 @@ final class Model {
     } else if line.type.equals("stale") {
       findings.stales += 1
       let named = line.staleTopics()
-      for key in named ?? Array(topics.keys) { topics[key]?.phase = .stale }
+      // A replay asked for later tells again what lies before the topic's last line, and so says nothing about it.
+      for key in named ?? Array(topics.keys) {
+        guard let topic = topics[key], line.seq.map({ topic.last < $0 }) ?? true else { continue }
+        topic.phase = .stale
+      }
     } else if line.type.equals("gap") {
       gap(line, bytes)
     } else if line.type.equals("goodbye") {
