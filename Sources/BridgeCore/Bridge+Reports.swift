@@ -104,6 +104,7 @@ extension Bridge {
     out.add("state", upstream.stateText)
     guard upstream.isEnabled else { return }
     let status = upstream.session.status
+    if upstream.name != .public { out.add("wanted", upstream.isRunning) }
     out.add("url", configuration.url(of: upstream.name))
     out.add("reason", status.reason)
     out.add("attempt", status.attempt)

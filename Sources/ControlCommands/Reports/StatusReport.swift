@@ -10,13 +10,14 @@ struct StatusReport {
 
   private static let known: Set<String> = [
     "version", "pid", "uptime_s", "seq", "ready", "upstreams", "budget", "topics", "subscribers", "lines", "ring",
-    "memory", "departures",
+    "memory", "departures", "trading",
   ]
 
   func lines() -> [String] {
     var out = [heading]
     out += section("Up", up)
     out += section("Upstreams", status["upstreams"]?.elements.map(upstream) ?? [])
+    out += section("Trading", trading)
     out += section("Budget", budget)
     out += section("Topics", counts(status["topics"], marking: ["stale", "quarantined", "refused"]))
     out += section("Readers", readers)
@@ -32,7 +33,8 @@ struct StatusReport {
 
   private var heading: String {
     let ready = status["ready"]?.bool
-    let states = status["upstreams"]?.elements.compactMap { $0["state"]?.string } ?? []
+    let wanted = status["upstreams"]?.elements.filter { $0["wanted"]?.bool != false } ?? []
+    let states = wanted.compactMap { $0["state"]?.string }
     let isWell = ready != false && states.allSatisfy { Style.ink(forState: $0) == .good || $0 == "disabled" }
     let word = ready == false ? "starting" : isWell ? "ready" : "degraded"
     let dot = style.paint("●", isWell ? .good : .warning)
@@ -52,7 +54,9 @@ struct StatusReport {
   }
 
   private func upstream(_ upstream: JSON) -> String {
-    let state = upstream["state"]?.plainText ?? "unknown"
+    // Connected only when somebody wants something of it.
+    let isIdle = upstream["wanted"]?.bool == false && upstream["reason"] == nil
+    let state = isIdle ? "idle" : upstream["state"]?.plainText ?? "unknown"
     var facts: [String] = []
     if let seconds = upstream["connected_s"]?.approximate { facts.append("for \(Quantity.seconds(seconds))") }
     if let trip = upstream["round_trip_ms"]?.approximate { facts.append("round trip \(Quantity.fixed(trip, places: 1)) ms") }
@@ -70,6 +74,23 @@ struct StatusReport {
     let name = (upstream["name"]?.plainText ?? "?").fitted(to: 8)
     return ([name, style.paint(state, Style.ink(forState: state))] + [facts.joined(separator: ", ")])
       .joined(separator: " ").trimmingTrailingSpaces()
+  }
+
+  private var trading: [String] {
+    guard let trading = status["trading"] else { return [] }
+    let unknown = trading["unknown"]?.int ?? 0
+    var facts = [
+      "\(trading["orders"]?.digits ?? "0") orders live", style.paint("\(unknown) unknown", unknown > 0 ? .warning : .plain),
+      "\(trading["in_flight"]?.digits ?? "0") in flight",
+    ]
+    for counter in trading["rate_counters"]?.members ?? [] {
+      let count = counter.value["count"]?.approximate ?? 0
+      facts.append("rate \(counter.name) \(Quantity.fixed(count, places: 1)) of \(counter.value["ceiling"]?.digits ?? "?")")
+    }
+    if let rest = trading["cancel_after"]?["trigger_in"]?.approximate {
+      facts.append("all orders cancelled in \(Quantity.seconds(rest)) unless renewed")
+    }
+    return [facts.joined(separator: ", ")]
   }
 
   private var budget: [String] {
