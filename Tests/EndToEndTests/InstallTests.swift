@@ -26,6 +26,8 @@ import Testing
         #expect(once["usr/local/share/\(completion)"]?.text.contains(program) == true, "\(completion)")
       }
     }
+    #expect(once["usr/lib/systemd/catalog/kraken-bridge.catalog"]?.text.contains("Subject:") == true)
+    #expect(once["usr/local/share/doc/kraken-bridge/credentials.conf"]?.text.contains("LoadCredential=") == true)
     // Nothing is enabled without being asked.
     #expect(!once.keys.contains { $0.contains(".wants/") })
     try root.run("install", ["--no-build"])
