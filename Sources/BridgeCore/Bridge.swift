@@ -152,6 +152,9 @@ public final class Bridge {
     turnEndedAt = now.monotonic
   }
 
+  /// So much was published in this turn that readers who are up to date would soon miss lines: end the turn now.
+  public var isTurnFull: Bool { fanOut.unflushedBytes > configuration.limits.ringBytes / 4 }
+
   /// Monotonic nanoseconds of the next moment `deadlineReached` has something to do.
   public var nextDeadline: Int64? {
     guard !isTurnDue else { return turnEndedAt }

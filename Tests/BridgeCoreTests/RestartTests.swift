@@ -124,7 +124,7 @@ import Testing
   }
 }
 
-private final class RestartStage {
+final class RestartStage {
   var bridge: Bridge
   var now = Moment(monotonic: 1_000_000_000, wall: 1_791_506_060_084_312_907)
   var configuration: BridgeConfiguration
@@ -136,7 +136,7 @@ private final class RestartStage {
 
   var violations: [String] { sockets.violations }
 
-  init() {
+  init(limits: BridgeLimits = BridgeLimits()) {
     let lag = LagLimits(bytes: 1 << 20, duration: .seconds(10))
     var session = SessionConfiguration()
     session.jitter = 0
@@ -144,7 +144,7 @@ private final class RestartStage {
       version: "1.0.0", pid: 4711, publicURL: "wss://ws.kraken.com/v2", session: session,
       listeners: [
         ListenerPolicy(name: "bridge", lag: lag), ListenerPolicy(name: "feed", preset: .everything, lag: lag),
-      ], ownUID: 990, budget: AttemptBudget())
+      ], limits: limits, ownUID: 990, budget: AttemptBudget())
     bridge = Bridge(configuration: configuration, seed: 1, now: now)
     bridge.start(now: now)
     turn()
@@ -186,9 +186,9 @@ private final class RestartStage {
 
   // MARK: Kraken
 
-  private func receive(_ text: String) {
+  private func receive(_ text: String, endsTurn: Bool = true) {
     Array(text.utf8).withUnsafeBytes { bridge.upstreamReceived(.public, text: $0, now: now) }
-    turn()
+    if endsTurn || bridge.isTurnFull { turn() }
   }
 
   /// Lets it connect and answers every subscription to the ticker, with a snapshot.
@@ -216,10 +216,12 @@ private final class RestartStage {
     }
   }
 
-  func tick(price: Int) { ticker("update", price: price) }
+  func tick(price: Int, endsTurn: Bool = true) { ticker("update", price: price, endsTurn: endsTurn) }
 
-  private func ticker(_ type: String, price: Int) {
-    receive("{\"channel\":\"ticker\",\"type\":\"\(type)\",\"data\":[{\"symbol\":\"BTC/USD\",\"last\":\(price),\"bid\":1,\"ask\":2}]}")
+  private func ticker(_ type: String, price: Int, endsTurn: Bool = true) {
+    receive(
+      "{\"channel\":\"ticker\",\"type\":\"\(type)\",\"data\":[{\"symbol\":\"BTC/USD\",\"last\":\(price),\"bid\":1,\"ask\":2}]}",
+      endsTurn: endsTurn)
   }
 
   // MARK: Restarts

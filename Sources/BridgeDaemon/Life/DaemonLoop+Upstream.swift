@@ -39,6 +39,8 @@ extension DaemonLoop: UpstreamTransportOwner {
   func transportReceived(_ transport: UpstreamTransport, text: UnsafeRawBufferPointer) {
     guard let name = name(of: transport) else { return }
     bridge.upstreamReceived(name, text: text, now: SystemClock.now)
+    // One read can hold more than the log does.
+    if bridge.isTurnFull { endTurn() }
   }
 
   func transportReceivedBinary(_ transport: UpstreamTransport) {
