@@ -1,0 +1,104 @@
+"""python-kraken-sdk's private side against kraken-sim: its signatures, its token, its orders.
+
+Usage: sdk_account.py WS_URL REST_URL CONTROL_SOCKET
+"""
+
+import asyncio
+import sys
+
+from kraken.exceptions import KrakenInvalidAPIKeyError, KrakenInvalidSignatureError
+from kraken.spot import SpotWSClient, User
+
+WS_URL, REST_URL, _ = sys.argv[1:]
+# What kraken-sim --help prints; it opens nothing but the simulation.
+KEY = "SIMULATED/EXCHANGE/DEMONSTRATION/KEY/OPENS/NOTHING/ELSE0"
+SECRET = "c2ltdWxhdGVkIGV4Y2hhbmdlIGRlbW9uc3RyYXRpb24gc2VjcmV0LCBpdCBwcm90ZWN0cyBub3RoaW5nISEhIQ=="
+WRONG_SECRET = "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyBzZWNyZXQgd3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCEh"
+DEADLINE_SECONDS = 20
+passed = failed = 0
+
+
+def check(name, condition, detail=""):
+    global passed, failed
+    if condition:
+        passed += 1
+    else:
+        failed += 1
+    print(f"{'ok' if condition else 'FAILED'}: python-kraken-sdk account: {name} {detail}", flush=True)
+
+
+def is_refused(key, secret, error):
+    try:
+        User(key=key, secret=secret, url=REST_URL).get_account_balance()
+    except error:
+        return True
+    return False
+
+
+async def until(condition):
+    for _ in range(DEADLINE_SECONDS * 20):
+        if condition():
+            return True
+        await asyncio.sleep(0.05)
+    return False
+
+
+async def account():
+    messages = []
+
+    async def on_message(message):
+        messages.append(message)
+
+    def answers(method):
+        return [m for m in messages if m.get("method") == method]
+
+    def events(kind):
+        items = [i for m in messages if m.get("channel") == "executions" for i in m["data"]]
+        return [item for item in items if item.get("exec_type") == kind]
+
+    client = SpotWSClient(
+        key=KEY, secret=SECRET, callback=on_message, rest_url=REST_URL, ws_url=WS_URL.removesuffix("/v2"),
+        auth_ws_url=WS_URL.removesuffix("/v2") + "/auth",
+    )
+    await client.start()
+    try:
+        await client.subscribe(params={"channel": "executions", "snap_orders": True, "snap_trades": True})
+        await client.subscribe(params={"channel": "balances"})
+        wanted = ["executions", "balances"]
+        snapshots = await until(
+            lambda: all(any(m.get("channel") == c and m.get("type") == "snapshot" for m in messages) for c in wanted))
+        check("snapshots of executions and balances", snapshots)
+        order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "limit_price": 20000, "order_qty": 0.01}
+        await client.send_message(message={"method": "add_order", "params": order})
+        await until(lambda: answers("add_order") and events("new"))
+        added = answers("add_order")
+        check("limit order accepted and open", bool(added) and added[0]["success"] and bool(events("new")))
+        identity = added[0]["result"]["order_id"]
+        await client.send_message(message={"method": "cancel_order", "params": {"order_id": [identity]}})
+        check("and cancelled", await until(lambda: any(e["order_id"] == identity for e in events("canceled"))))
+        market = {"order_type": "market", "side": "buy", "symbol": "BTC/USD", "order_qty": 0.01}
+        await client.send_message(message={"method": "add_order", "params": market})
+        check("market order filled", await until(lambda: events("trade") and events("filled")))
+
+        def ledger():
+            return [i for m in messages if m.get("channel") == "balances" and m["type"] == "update" for i in m["data"]]
+
+        both = await until(lambda: {"BTC", "USD"} <= {i["asset"] for i in ledger()})
+        check("each fill moves both balances", both)
+        numbers = [m["sequence"] for m in messages if m.get("channel") == "executions"]
+        check("messages are numbered without a gap", numbers == list(range(1, len(numbers) + 1)), str(numbers))
+        order["order_qty"] = 1e-9
+        await client.send_message(message={"method": "add_order", "params": order})
+        refused = await until(lambda: any(not m["success"] for m in answers("add_order")))
+        check("order below the minimum refused", refused, str(answers("add_order")[-1].get("error")))
+    finally:
+        await client.close()
+
+
+balances = User(key=KEY, secret=SECRET, url=REST_URL).get_account_balance()
+check("signed REST call", "ZUSD" in balances or "USD" in balances, str(list(balances)[:3]))
+check("wrong key refused", is_refused("WRONG/KEY", SECRET, KrakenInvalidAPIKeyError))
+check("wrong signature refused", is_refused(KEY, WRONG_SECRET, KrakenInvalidSignatureError))
+asyncio.run(account())
+print(f"python-kraken-sdk: {passed} passed, {failed} failed")
+sys.exit(1 if failed or not passed else 0)
