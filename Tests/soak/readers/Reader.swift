@@ -122,6 +122,8 @@ final class Reader {
     let onSlow = behaviour == .disconnect ? "disconnect" : nil
     let since = model.largestSeq
     if behaviour != .resuming { model.forgetEverything() }
+    // All in one write, so that what is resumed is one replay, in order: being cut off within it loses nothing.
+    var requests = ""
     for subscription in subscriptions {
       var known: [String] = []
       var unknown: [String] = []
@@ -130,10 +132,11 @@ final class Reader {
       }
       if !known.isEmpty {
         findings.resumes += 1
-        send(subscription.request(known, since: since, onSlow: onSlow))
+        requests += subscription.request(known, since: since, onSlow: onSlow)
       }
-      if !unknown.isEmpty { send(subscription.request(unknown, since: nil, onSlow: onSlow)) }
+      if !unknown.isEmpty { requests += subscription.request(unknown, since: nil, onSlow: onSlow) }
     }
+    send(requests)
   }
 
   private func send(_ text: String) {
