@@ -16,12 +16,37 @@ class DepthFeed: Feed {
   func setPrecision(_ precision: BookPrecision?) { preconditionFailure("every book has a precision") }
   /// To be called when the topics have changed.
   func refreshViews() { preconditionFailure("every book has views") }
+
+  /// Kraken's checksum of the last message, as it wrote it.
+  private var checksum: [UInt8] = []
+
+  /// The checksum that the book has to have after this message.
+  final func expectedChecksum(_ item: JSONValue) throws(BookFault) -> UInt32 {
+    guard let value = item["checksum"]?.uint64, let expected = UInt32(exactly: value) else { throw .malformedNumber }
+    return expected
+  }
+
+  /// The book has the checksum of this message.
+  final func verified(_ item: JSONValue) {
+    setTime(item["timestamp"])
+    checksum.removeAll(keepingCapacity: true)
+    if let sum = item["checksum"] { checksum.append(contentsOf: sum.text) }
+  }
+
+  /// A book's `data`: both sides, and the checksum.
+  final func write(into line: inout JSONBytes, _ side: (BookSide, inout JSONBytes) -> Void) {
+    line.append("{\"bids\":[")
+    side(.bids, &line)
+    line.append("],\"asks\":[")
+    side(.asks, &line)
+    line.append("],\"checksum\":")
+    checksum.withUnsafeBytes { line.append(bytes: $0) }
+    line.append("}")
+  }
 }
 
 final class BookFeed: DepthFeed {
   private(set) var book: OrderBook
-  /// Kraken's checksum of the last message, as it wrote it.
-  private(set) var checksum: [UInt8] = []
   override var depth: Int { book.depth }
   override var isUsable: Bool { book.isUsable }
 
@@ -48,16 +73,12 @@ final class BookFeed: DepthFeed {
   ///
   /// - Throws: `BookFault`; the book is then unusable until the next snapshot.
   func take(_ item: JSONValue, isSnapshot: Bool) throws(BookFault) {
-    guard let sum = item["checksum"], let value = sum.uint64, let expected = UInt32(exactly: value) else {
-      throw .malformedNumber
-    }
+    let expected = try expectedChecksum(item)
     if isSnapshot { book.beginSnapshot() } else { book.beginUpdate() }
     try apply(item["bids"], .bids)
     try apply(item["asks"], .asks)
     try book.finish(checksum: expected)
-    setTime(item["timestamp"])
-    checksum.removeAll(keepingCapacity: true)
-    checksum.append(contentsOf: sum.text)
+    verified(item)
   }
 
   private func apply(_ levels: JSONValue?, _ side: BookSide) throws(BookFault) {
@@ -71,13 +92,7 @@ final class BookFeed: DepthFeed {
 
   override func writeState(of topic: Topic, into line: inout JSONBytes) {
     let limit = topic.key.depth ?? book.depth
-    line.append("{\"bids\":[")
-    writeLevels(.bids, limit, into: &line)
-    line.append("],\"asks\":[")
-    writeLevels(.asks, limit, into: &line)
-    line.append("],\"checksum\":")
-    checksum.withUnsafeBytes { line.append(bytes: $0) }
-    line.append("}")
+    write(into: &line) { side, line in writeLevels(side, limit, into: &line) }
   }
 
   private func writeLevels(_ side: BookSide, _ limit: Int, into line: inout JSONBytes) {
@@ -91,13 +106,7 @@ final class BookFeed: DepthFeed {
 
   /// The change a reader at `view` levels needs after the last update, as `data` of an update line.
   func writeChange(view: Int, into line: inout JSONBytes) {
-    line.append("{\"bids\":[")
-    writeChanges(.bids, view, into: &line)
-    line.append("],\"asks\":[")
-    writeChanges(.asks, view, into: &line)
-    line.append("],\"checksum\":")
-    checksum.withUnsafeBytes { line.append(bytes: $0) }
-    line.append("}")
+    write(into: &line) { side, line in writeChanges(side, view, into: &line) }
   }
 
   private func writeChanges(_ side: BookSide, _ view: Int, into line: inout JSONBytes) {

@@ -9,7 +9,6 @@ import MarketData
 
 final class OrderQueueFeed: DepthFeed {
   private(set) var book: OrderQueueBook
-  private(set) var checksum: [UInt8] = []
   /// The orders that readers of smaller depths know, by depth.
   private var views: [Int: View] = [:]
 
@@ -67,16 +66,12 @@ final class OrderQueueFeed: DepthFeed {
   ///
   /// - Throws: `BookFault`; the book is then unusable until the next snapshot.
   func take(_ item: JSONValue, isSnapshot: Bool) throws(BookFault) {
-    guard let sum = item["checksum"], let value = sum.uint64, let expected = UInt32(exactly: value) else {
-      throw .malformedNumber
-    }
+    let expected = try expectedChecksum(item)
     if isSnapshot { book.beginSnapshot() } else { book.beginUpdate() }
     try apply(item["bids"], .bids)
     try apply(item["asks"], .asks)
     try book.finish(checksum: expected)
-    setTime(item["timestamp"])
-    checksum.removeAll(keepingCapacity: true)
-    checksum.append(contentsOf: sum.text)
+    verified(item)
     if isSnapshot { for depth in views.keys { views[depth] = view(depth) } }
   }
 
@@ -100,13 +95,7 @@ final class OrderQueueFeed: DepthFeed {
 
   override func writeState(of topic: Topic, into line: inout JSONBytes) {
     let levels = topic.key.depth ?? book.depth
-    line.append("{\"bids\":[")
-    line.append(orders: orders(.bids, levels).map { (nil, $0) })
-    line.append("],\"asks\":[")
-    line.append(orders: orders(.asks, levels).map { (nil, $0) })
-    line.append("],\"checksum\":")
-    checksum.withUnsafeBytes { line.append(bytes: $0) }
-    line.append("}")
+    write(into: &line) { side, line in line.append(orders: orders(side, levels).map { (nil, $0) }) }
   }
 
   /// Writes the `data` of an update line for readers at a smaller depth, once after each message.
@@ -118,13 +107,7 @@ final class OrderQueueFeed: DepthFeed {
     let bids = Self.changes(before.bids, after.bids)
     let asks = Self.changes(before.asks, after.asks)
     guard !bids.isEmpty || !asks.isEmpty else { return false }
-    line.append("{\"bids\":[")
-    line.append(orders: bids)
-    line.append("],\"asks\":[")
-    line.append(orders: asks)
-    line.append("],\"checksum\":")
-    checksum.withUnsafeBytes { line.append(bytes: $0) }
-    line.append("}")
+    write(into: &line) { side, line in line.append(orders: side == .bids ? bids : asks) }
     return true
   }
 
