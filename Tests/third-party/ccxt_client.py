@@ -5,7 +5,6 @@ Usage: ccxt_client.py WS_URL REST_URL CONTROL_SOCKET
 
 import asyncio
 import json
-import socket
 import sys
 import types
 
@@ -13,9 +12,11 @@ import ccxt.pro
 from ccxt.async_support.base.ws import client as ccxt_ws
 from ccxt.base.errors import ChecksumError
 
+from judging import Checks, inject
+
 WS_URL, REST_URL, CONTROL = sys.argv[1:]
 SYMBOLS = ["BTC/USD", "DOGE/USD", "SHIB/USD", "ETH/BTC"]
-passed = failed = 0
+check = Checks("ccxt")
 
 
 class Digits(float):
@@ -40,24 +41,6 @@ class Digits(float):
 ccxt_ws.json_parser = types.SimpleNamespace(
     loads=lambda text: json.loads(text, parse_float=str), dumps=ccxt_ws.json_parser.dumps
 )
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-    print(f"{'ok' if condition else 'FAILED'}: ccxt: {name} {detail}", flush=True)
-
-
-def inject(command):
-    with socket.socket(socket.AF_UNIX) as control:
-        control.connect(CONTROL)
-        control.sendall(command.encode() + b"\n")
-        answer = control.recv(4096).decode().strip()
-    if answer != "ok":
-        raise RuntimeError(f"{command}: {answer}")
 
 
 def kraken():
@@ -96,7 +79,7 @@ async def main():
         exchange.number = Digits
         check("markets from REST", set(SYMBOLS) <= set(markets), str(len(markets)))
         await asyncio.gather(*[books(exchange, symbol, 30) for symbol in SYMBOLS], feeds(exchange))
-        inject("wrong-checksum symbol=BTC/USD")
+        inject(CONTROL, "wrong-checksum symbol=BTC/USD")
         noticed = False
         try:
             for _ in range(200):
@@ -112,5 +95,4 @@ try:
     asyncio.run(asyncio.wait_for(main(), 40))
 except asyncio.TimeoutError:
     check("finished in time", False)
-print(f"ccxt: {passed} passed, {failed} failed")
-sys.exit(1 if failed or not passed else 0)
+check.finish()

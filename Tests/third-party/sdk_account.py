@@ -9,22 +9,14 @@ import sys
 from kraken.exceptions import KrakenInvalidAPIKeyError, KrakenInvalidSignatureError
 from kraken.spot import SpotWSClient, User
 
+from judging import Checks, until
+
 WS_URL, REST_URL, _ = sys.argv[1:]
 # What kraken-sim --help prints; it opens nothing but the simulation.
 KEY = "SIMULATED/EXCHANGE/DEMONSTRATION/KEY/OPENS/NOTHING/ELSE0"
 SECRET = "c2ltdWxhdGVkIGV4Y2hhbmdlIGRlbW9uc3RyYXRpb24gc2VjcmV0LCBpdCBwcm90ZWN0cyBub3RoaW5nISEhIQ=="
 WRONG_SECRET = "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyBzZWNyZXQgd3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCEh"
-DEADLINE_SECONDS = 20
-passed = failed = 0
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-    print(f"{'ok' if condition else 'FAILED'}: python-kraken-sdk account: {name} {detail}", flush=True)
+check = Checks("python-kraken-sdk-account")
 
 
 def is_refused(key, secret, error):
@@ -32,14 +24,6 @@ def is_refused(key, secret, error):
         User(key=key, secret=secret, url=REST_URL).get_account_balance()
     except error:
         return True
-    return False
-
-
-async def until(condition):
-    for _ in range(DEADLINE_SECONDS * 20):
-        if condition():
-            return True
-        await asyncio.sleep(0.05)
     return False
 
 
@@ -100,5 +84,4 @@ check("signed REST call", "ZUSD" in balances or "USD" in balances, str(list(bala
 check("wrong key refused", is_refused("WRONG/KEY", SECRET, KrakenInvalidAPIKeyError))
 check("wrong signature refused", is_refused(KEY, WRONG_SECRET, KrakenInvalidSignatureError))
 asyncio.run(account())
-print(f"python-kraken-sdk: {passed} passed, {failed} failed")
-sys.exit(1 if failed or not passed else 0)
+check.finish()

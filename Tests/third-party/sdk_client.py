@@ -4,11 +4,12 @@ Usage: sdk_client.py WS_URL REST_URL CONTROL_SOCKET
 """
 
 import asyncio
-import socket
 import sys
 
 from kraken.base_api import SpotClient
 from kraken.spot import SpotOrderBookClient, SpotWSClient
+
+from judging import Checks, inject, until
 
 WS_URL, REST_URL, CONTROL = sys.argv[1:]
 # The order book class takes no address, so the defaults of its base classes are set.
@@ -16,35 +17,7 @@ SpotClient.URL = REST_URL
 SpotWSClient.WS_URL = WS_URL.removesuffix("/v2")
 
 SYMBOLS = ["BTC/USD", "DOGE/USD", "SHIB/USD", "ETH/BTC", "KSM/BTC"]
-DEADLINE_SECONDS = 25
-passed = failed = 0
-
-
-def check(name, condition, detail=""):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-    print(f"{'ok' if condition else 'FAILED'}: python-kraken-sdk: {name} {detail}", flush=True)
-
-
-def inject(command):
-    with socket.socket(socket.AF_UNIX) as control:
-        control.connect(CONTROL)
-        control.sendall(command.encode() + b"\n")
-        answer = control.recv(4096).decode().strip()
-    if answer != "ok":
-        raise RuntimeError(f"{command}: {answer}")
-
-
-async def until(condition):
-    """True once the condition holds, False when the time is over."""
-    for _ in range(DEADLINE_SECONDS * 20):
-        if condition():
-            return True
-        await asyncio.sleep(0.05)
-    return False
+check = Checks("python-kraken-sdk")
 
 
 class Books(SpotOrderBookClient):
@@ -69,7 +42,7 @@ async def books(depth, updates):
         check(f"books of depth {depth} verified", reached and client.mismatches == 0, str(client.valid))
         if depth == 10:
             # The check is really on: a wrong checksum is noticed, and the book comes back afterwards.
-            inject("wrong-checksum symbol=BTC/USD")
+            inject(CONTROL, "wrong-checksum symbol=BTC/USD")
             noticed = await until(lambda: client.mismatches == 1)
             check("wrong checksum noticed", noticed)
             before = client.valid["BTC/USD"]
@@ -114,5 +87,4 @@ async def main():
 
 
 asyncio.run(main())
-print(f"python-kraken-sdk: {passed} passed, {failed} failed")
-sys.exit(1 if failed or not passed else 0)
+check.finish()
