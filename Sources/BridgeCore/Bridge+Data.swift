@@ -265,7 +265,7 @@ extension Bridge {
     line.removeAll()
     topic.feed.writeState(of: topic, into: &line)
     guard
-      line.bytes.count + topic.snapshotPrefix.count + topic.feed.time.count + EventLine.overheadMax
+      line.count + topic.snapshotPrefix.count + topic.feed.time.count + EventLine.overheadMax
         <= configuration.limits.lineBytesMax
     else { return refuseOversized(topic, now: now) }
     line.withUnsafeBytes { data in

@@ -10,17 +10,16 @@ import MarketData
 extension Bridge {
   func report(_ method: Request.Method, to connection: Connection, _ head: AnswerHead, now: Moment) {
     line.removeAll()
-    Answer.result(&line, head, timeOut: now.wall) { out in
-      switch method {
-      case .status: writeStatus(&out, now: now)
-      case .topics: writeTopics(&out)
-      case .subscriptions: writeSubscriptions(&out, connection)
-      case .clients: writeClients(&out, now: now)
-      case .metrics:
-        out.append("{\"text\":")
-        out.append(quoted: metricsText(now: now))
-        out.append("}")
-      default: writeHelp(&out)
+    Answer.result(&line, head, timeOut: now.wall) { result in
+      result.object { out in
+        switch method {
+        case .status: writeStatus(&out, now: now)
+        case .topics: writeTopics(&out)
+        case .subscriptions: writeSubscriptions(&out, connection)
+        case .clients: writeClients(&out, now: now)
+        case .metrics: out.add("text", metricsText(now: now))
+        default: writeHelp(&out)
+        }
       }
     }
     send(to: connection.id)
@@ -29,78 +28,56 @@ extension Bridge {
   // MARK: status
 
   private func writeStatus(_ out: inout JSONBytes, now: Moment) {
-    out.append("{")
     out.add("version", configuration.version)
     out.add("pid", Int(configuration.pid))
     out.add("uptime_s", Int((now.monotonic - startedAt.monotonic) / 1_000_000_000))
     out.add("seq", fanOut.lastSeq)
     out.add("ready", !isShuttingDown)
-    out.add("upstreams") { array in
-      array.list(upstreams) { writeUpstream(&$0, $1, now: now) }
-    }
+    out.add("upstreams", objects: upstreams) { writeUpstream(&$0, $1, now: now) }
     if configuration.trading.isEnabled, configuration.hasCredentials {
       out.add("trading") { orders.desk.writeStatus(into: &$0, now: now) }
     }
-    out.add("budget") { value in
-      value.append("{")
+    out.addObject("budget") { value in
       value.add("attempts_left", budget.attemptsLeft(now: now))
       value.add("attempts_max", budget.limit)
       value.add("window_s", Int(budget.window.components.seconds))
-      value.append("}")
     }
-    out.add("topics") { value in
+    out.addObject("topics") { value in
       let counts = topicCounts
-      value.append("{")
       for state in TopicCondition.allCases { value.add(state.text, counts[state, default: 0]) }
-      value.append("}")
     }
-    out.add("subscribers") { value in
-      value.append("{")
+    out.addObject("subscribers") { value in
       value.add("connected", connections.count)
       value.add("lagging", fanOut.status.behind)
       value.add("max_lag_bytes", connections.keys.compactMap { fanOut.status(of: $0)?.lagBytes }.max() ?? 0)
-      value.append("}")
     }
-    out.add("lines") { value in
-      value.append("{")
+    out.addObject("lines") { value in
       value.add("published", publishedLines)
       value.add("delivered", fanOut.statistics.lines)
       value.add("published_per_second", rates.publishedPerSecond)
       value.add("per_second", rates.deliveredPerSecond)
-      value.append("}")
     }
-    out.add("ring") { value in
-      value.append("{")
+    out.addObject("ring") { value in
       value.add("bytes", configuration.limits.ringBytes)
       value.add("used", fanOut.status.heldBytes)
       value.add("oldest_seq", fanOut.oldestSeq)
       value.add("newest_seq", fanOut.lastSeq)
-      value.append("}")
     }
-    out.add("memory") { value in
-      value.append("{")
+    out.addObject("memory") { value in
       value.add("resident_bytes", residentBytes)
-      value.append("}")
     }
-    out.add("departures") { value in
-      value.list(departures.newestLast.reversed()) { out, departure in
-        out.append("{")
-        out.add("time", Timestamp.text(wall: departure.wall))
-        out.add("reason", departure.reason)
-        out.add("uid", Int(departure.peer.uid))
-        out.add("pid", Int(departure.peer.pid))
-        out.add("listener", departure.listener)
-        out.add("lines", departure.lines)
-        out.append("}")
-      }
+    out.add("departures", objects: departures.newestLast.reversed()) { out, departure in
+      out.add("time", Timestamp.text(wall: departure.wall))
+      out.add("reason", departure.reason)
+      out.add("uid", Int(departure.peer.uid))
+      out.add("pid", Int(departure.peer.pid))
+      out.add("listener", departure.listener)
+      out.add("lines", departure.lines)
     }
-    out.append("}")
   }
 
   private func writeUpstream(_ out: inout JSONBytes, _ upstream: Upstream, now: Moment) {
-    out.append("{")
     out.add("name", upstream.name.text)
-    defer { out.append("}") }
     out.add("state", upstream.stateText)
     guard upstream.isEnabled else { return }
     let status = upstream.session.status
@@ -125,9 +102,8 @@ extension Bridge {
     out.add("unknown", status.unknown)
     out.add("rate_limited", status.rateLimited)
     out.add("reconnects", status.reconnects)
-    out.add("subscriptions") { value in
+    out.addObject("subscriptions") { value in
       let counts = status.topics
-      value.append("{")
       value.add("wanted", counts.wanted)
       value.add("asked", counts.asked)
       value.add("confirmed", counts.confirmed)
@@ -136,7 +112,6 @@ extension Bridge {
       value.add("paused", counts.paused)
       value.add("refused", counts.refused)
       value.add("quarantined", counts.quarantined)
-      value.append("}")
     }
   }
 
@@ -174,24 +149,19 @@ extension Bridge {
   }
 
   private func writeTopics(_ out: inout JSONBytes) {
-    out.append("{")
-    out.add("topics") { value in
-      value.list(catalog.sorted) { out, topic in
-        out.append("{")
-        out.add(topic.key)
-        out.add("state", "\(condition(topic).text)")
-        out.add("subscribers", fanOut.subscriberCount(of: topic.id))
-        out.add("pinned", topic.isPinned)
-        out.add("lines", topic.lines)
-        out.add("last_seq", fanOut.lastSeq(of: topic.id))
-        out.add("last_received", topic.lastReceivedWall == 0 ? nil : Timestamp.text(wall: topic.lastReceivedWall))
-        out.add("failures", failures(of: topic))
-        out.add("reason", topic.stale?.reason)
-        out.add("error", topic.stale?.error)
-        out.append("}")
-      }
+    let bytesMax = configuration.limits.lineBytesMax
+    out.add("topics", objects: catalog.sorted, bytesMax: bytesMax) { out, topic in
+      out.add(topic.key)
+      out.add("state", "\(condition(topic).text)")
+      out.add("subscribers", fanOut.subscriberCount(of: topic.id))
+      out.add("pinned", topic.isPinned)
+      out.add("lines", topic.lines)
+      out.add("last_seq", fanOut.lastSeq(of: topic.id))
+      out.add("last_received", topic.lastReceivedWall == 0 ? nil : Timestamp.text(wall: topic.lastReceivedWall))
+      out.add("failures", failures(of: topic))
+      out.add("reason", topic.stale?.reason)
+      out.add("error", topic.stale?.error)
     }
-    out.append("}")
   }
 
   private func failures(of topic: Topic) -> Int {
@@ -199,64 +169,51 @@ extension Bridge {
   }
 
   private func writeSubscriptions(_ out: inout JSONBytes, _ connection: Connection) {
-    out.append("{")
     out.add("everything", connection.followsEverything)
     out.add("subscriptions") { value in
       value.list(connection.explicit.sorted().compactMap { catalog[TopicID(index: $0)] }) { $0.append(topic: $1.key) }
     }
-    out.add("wildcards") { value in
-      value.list(connection.wildcards) { out, topics in
-        out.append("{")
-        out.add("channel", topics.channel.rawValue)
-        if !topics.symbols.isEmpty { out.add("symbol", "*") }
-        if !topics.assets.isEmpty { out.add("asset", "*") }
-        out.add("depth", topics.depth)
-        out.add("interval", topics.interval)
-        out.add("event_trigger", topics.eventTrigger)
-        out.append("}")
-      }
+    out.add("wildcards", objects: connection.wildcards) { out, topics in
+      out.add("channel", topics.channel.rawValue)
+      if !topics.symbols.isEmpty { out.add("symbol", "*") }
+      if !topics.assets.isEmpty { out.add("asset", "*") }
+      out.add("depth", topics.depth)
+      out.add("interval", topics.interval)
+      out.add("event_trigger", topics.eventTrigger)
     }
-    out.append("}")
   }
 
   // MARK: clients
 
   private func writeClients(_ out: inout JSONBytes, now: Moment) {
-    out.append("{")
-    out.add("clients") { value in
-      value.list(connectionsInOrder) { out, connection in
-        out.append("{")
-        out.add("id", Int(connection.id.slot))
-        out.add("listener", configuration.listeners[connection.listener].name)
-        out.add("uid", Int(connection.peer.uid))
-        out.add("gid", Int(connection.peer.gid))
-        out.add("pid", Int(connection.peer.pid))
-        out.add("connected_s", Int((now.monotonic - connection.connectedAt) / 1_000_000_000))
-        out.add("everything", connection.followsEverything)
-        if let status = fanOut.status(of: connection.id) {
-          out.add("subscriptions", status.subscriptions)
-          out.add("delivered_lines", status.statistics.lines)
-          out.add("delivered_bytes", status.statistics.bytes)
-          out.add("gaps", status.statistics.gaps)
-          out.add("dropped_lines", status.statistics.dropped)
-          out.add("blocked", status.isBlocked)
-          out.add("lag_bytes", status.lagBytes)
-          out.add("on_slow", status.policy == .disconnect ? "disconnect" : "resync")
-        }
-        out.append("}")
+    let bytesMax = configuration.limits.lineBytesMax
+    out.add("clients", objects: connectionsInOrder, bytesMax: bytesMax) { out, connection in
+      out.add("id", Int(connection.id.slot))
+      out.add("listener", configuration.listeners[connection.listener].name)
+      out.add("uid", Int(connection.peer.uid))
+      out.add("gid", Int(connection.peer.gid))
+      out.add("pid", Int(connection.peer.pid))
+      out.add("connected_s", Int((now.monotonic - connection.connectedAt) / 1_000_000_000))
+      out.add("everything", connection.followsEverything)
+      if let status = fanOut.status(of: connection.id) {
+        out.add("subscriptions", status.subscriptions)
+        out.add("delivered_lines", status.statistics.lines)
+        out.add("delivered_bytes", status.statistics.bytes)
+        out.add("gaps", status.statistics.gaps)
+        out.add("dropped_lines", status.statistics.dropped)
+        out.add("blocked", status.isBlocked)
+        out.add("lag_bytes", status.lagBytes)
+        out.add("on_slow", status.policy == .disconnect ? "disconnect" : "resync")
       }
     }
-    out.append("}")
   }
 
   // MARK: help
 
   private func writeHelp(_ out: inout JSONBytes) {
-    out.append("{")
     out.add("text", Self.helpText)
     out.add("methods") { $0.list(Request.methods) { $0.append(quoted: $1) } }
     out.add("channels") { $0.list(BridgeChannel.allCases) { $0.append(quoted: $1.rawValue) } }
-    out.append("}")
   }
 
   static let helpText = """

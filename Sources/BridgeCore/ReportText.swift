@@ -6,7 +6,7 @@ import JSONText
 
 extension JSONBytes {
   private mutating func separate() {
-    guard let last = bytes.last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { return }
+    guard let last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { return }
     append(",")
   }
 
@@ -16,6 +16,36 @@ extension JSONBytes {
     append(key)
     append("\":")
     write(&self)
+  }
+
+  mutating func object(_ members: (inout JSONBytes) -> Void) {
+    append("{")
+    members(&self)
+    append("}")
+  }
+
+  mutating func addObject(_ key: StaticString, _ members: (inout JSONBytes) -> Void) {
+    add(key) { $0.object(members) }
+  }
+
+  /// What goes into a line beside its longest list.
+  private static let bytesBesideList = 16 << 10
+
+  /// An array of objects. As no line may be longer than `bytesMax`, those that do not fit are counted in `omitted`.
+  mutating func add<C: Collection>(
+    _ key: StaticString, objects elements: C, bytesMax: Int = .max, _ members: (inout JSONBytes, C.Element) -> Void
+  ) {
+    var written = 0
+    add(key) { array in
+      array.append("[")
+      for element in elements where array.count < bytesMax - Self.bytesBesideList {
+        array.separate()
+        array.object { members(&$0, element) }
+        written += 1
+      }
+      array.append("]")
+    }
+    if written < elements.count { add("omitted", elements.count - written) }
   }
 
   mutating func add(_ key: StaticString, _ value: String?) {

@@ -12,6 +12,7 @@ public struct JSONBytes: Sendable, JSONSink {
 
   public var bytes: [UInt8] { Array(storage[..<used]) }
   @inlinable public var count: Int { used }
+  @inlinable public var last: UInt8? { used > 0 ? storage[used &- 1] : nil }
 
   /// Empties the buffer and keeps its memory.
   @inlinable

@@ -129,7 +129,7 @@ final class RestartStage {
   var now = Moment(monotonic: 1_000_000_000, wall: 1_791_506_060_084_312_907)
   var configuration: BridgeConfiguration
   var state: [UInt8] = []
-  let peer = Peer(uid: 1000, gid: 1000, pid: 4242)
+  let peer = Peer(uid: 990, gid: 990, pid: 4242)
   private var sockets = ScenarioSockets()
   private var names: [SubscriberID: String] = [:]
   private var requests: [String] = []
