@@ -44,12 +44,14 @@ extension KrakenSession {
   private mutating func admitTicker(symbol: UnsafeRawBufferPointer, isSnapshot: Bool, now: Int64) -> Admission {
     var trades = -1
     var bbo = -1
+    var held = 0
     ledger.forEachTopic(.ticker, symbol) { id in
+      if ledger[id].stage != .absent { held += 1 }
       guard ledger[id].isOpenToData else { return }
       if ledger[id].topic.trigger == .bbo { bbo = id } else { trades = id }
     }
     var becameLive = false
-    if let first = firstToStart(trades, bbo), startsWith(first, isSnapshot: isSnapshot) {
+    if let first = firstToStart(trades, bbo, isAlone: held == 1), startsWith(first, isSnapshot: isSnapshot) {
       becomeLive(first, now: now)
       becameLive = true
     }
@@ -62,17 +64,17 @@ extension KrakenSession {
     return .acceptTicker(trades: liveTrades, bbo: liveBBO, becameLive: becameLive)
   }
 
-  /// Of up to two topics (-1: none) the one that is not live and was asked for first, acknowledged ones before others.
-  private func firstToStart(_ a: Int, _ b: Int) -> Int? {
-    func rank(_ id: Int) -> UInt64? {
-      guard id >= 0, ledger[id].stage != .live else { return nil }
-      return ledger[id].stage == .confirmed ? ledger[id].request : ledger[id].request | 1 << 63
+  /// Of up to two topics (-1: none) the acknowledged one that is not live and was asked for first. One that is not
+  /// acknowledged may yet be refused: data stand for its acknowledgement only if they cannot belong to the other.
+  private func firstToStart(_ a: Int, _ b: Int, isAlone: Bool) -> Int? {
+    func mayStart(_ id: Int) -> Bool {
+      id >= 0 && (ledger[id].stage == .confirmed || ledger[id].stage == .asked && isAlone)
     }
-    switch (rank(a), rank(b)) {
-    case (let first?, let second?): return first <= second ? a : b
-    case (_?, nil): return a
-    case (nil, _?): return b
-    case (nil, nil): return nil
+    switch (mayStart(a), mayStart(b)) {
+    case (true, true): return ledger[a].request <= ledger[b].request ? a : b
+    case (true, false): return a
+    case (false, true): return b
+    case (false, false): return nil
     }
   }
 

@@ -317,6 +317,23 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
     #expect(talk.pass(.seconds(2)).subscribes.map(\.topics) == [[.ticker("BTC/USD", .trades)]])
   }
 
+  /// Found by simulation: the data of one ticker subscription came before any answer and started the other, whose
+  /// refusal for its rate was then not heard.
+  @Test func dataThatMayBelongToAnotherAreNoAcknowledgement() {
+    let trades = talk.want(.ticker("BTC/USD", .trades))
+    let bbo = talk.want(.ticker("BTC/USD", .bbo))
+    let requests = talk.connect().subscribes
+    _ = talk.say(Kraken.snapshot(.ticker("BTC/USD", .bbo)))
+    #expect(talk.admissions == [.discard])
+    #expect(talk.state(trades) == .asked)
+    #expect(talk.state(bbo) == .asked)
+    _ = talk.say(Kraken.refused(requests[0], nil, "Exceeded msg rate"))
+    #expect(talk.say(Kraken.granted(requests[1], "BTC/USD")) == [.confirmed(bbo)])
+    _ = talk.say(Kraken.snapshot(.ticker("BTC/USD", .bbo)))
+    #expect(talk.admissions == [.acceptTicker(trades: nil, bbo: bbo, becameLive: true)])
+    #expect(talk.state(trades) == .wanted)
+  }
+
   @Test func rateErrorsSlowDownAndAskAgain() {
     _ = talk.want(btc)
     let request = talk.connect().subscribes[0]
