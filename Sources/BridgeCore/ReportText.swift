@@ -5,10 +5,7 @@ import BridgeWire
 import JSONText
 
 extension JSONBytes {
-  private mutating func separate() {
-    guard let last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") else { return }
-    append(",")
-  }
+  private mutating func separate() { if needsComma { append(",") } }
 
   mutating func add(_ key: StaticString, _ write: (inout JSONBytes) -> Void) {
     separate()

@@ -12,7 +12,13 @@ public struct JSONBytes: Sendable, JSONSink {
 
   public var bytes: [UInt8] { Array(storage[..<used]) }
   @inlinable public var count: Int { used }
-  @inlinable public var last: UInt8? { used > 0 ? storage[used &- 1] : nil }
+
+  /// Whether something stands before the next member or element.
+  public var needsComma: Bool {
+    guard used > 0 else { return false }
+    let last = storage[used - 1]
+    return last != UInt8(ascii: "{") && last != UInt8(ascii: "[")
+  }
 
   /// Empties the buffer and keeps its memory.
   @inlinable

@@ -76,10 +76,3 @@ struct RequestParameters {
     for (name, value) in members where !omitted.contains(name) { json.append(Field(name, value)) }
   }
 }
-
-extension JSONBytes {
-  /// Whether something stands before the next member or element.
-  var needsComma: Bool {
-    withUnsafeBytes { bytes in bytes.last.map { $0 != UInt8(ascii: "{") && $0 != UInt8(ascii: "[") } ?? false }
-  }
-}
