@@ -16,8 +16,10 @@ extension Bridge {
   /// Changes whenever a checkpoint made before is out of date in more than its sequence number.
   public var membershipVersion: UInt64 { membershipChanges }
 
-  /// A state from which the next process can go on with everything marked that is uncertain then.
-  public func checkpoint() -> BridgeState { state(of: fanOut.exportState(lineBytesMax: nil)) }
+  /// A state from which the next process can go on with everything marked that is uncertain then. Nothing of what
+  /// readers were asking for is in it: by the time it is used it may have been read to its end, answered and done, and
+  /// must not be done twice.
+  public func checkpoint() -> BridgeState { state(of: fanOut.exportState(lineBytesMax: nil), keepsInput: false) }
 
   /// Lets go of Kraken. Readers are told, and none is told goodbye. To be followed by `endTurn` and `handOver`.
   public func beginHandover(now: Moment) {
@@ -31,10 +33,10 @@ extension Bridge {
   ///   - lineBytesMax: how much of the log goes with it.
   ///   - unwritten: the rest of a line that the transport still holds for a reader.
   public func handOver(lineBytesMax: Int, unwritten: (SubscriberID) -> [UInt8]) -> BridgeState {
-    state(of: fanOut.exportState(lineBytesMax: lineBytesMax, unwritten: unwritten))
+    state(of: fanOut.exportState(lineBytesMax: lineBytesMax, unwritten: unwritten), keepsInput: true)
   }
 
-  private func state(of fanOut: FanOutState) -> BridgeState {
+  private func state(of fanOut: FanOutState, keepsInput: Bool) -> BridgeState {
     BridgeState(
       fanOut: fanOut,
       topics: catalog.sorted.map { topic in
@@ -45,10 +47,10 @@ extension Bridge {
       connections: connectionsInOrder.map { connection in
         .init(
           id: connection.id, listener: configuration.listeners[connection.listener].name, peer: connection.peer,
-          connectedAt: connection.connectedAt, input: connection.input, isHalfClosed: connection.isHalfClosed,
-          isClosing: connection.isClosing, followsEverything: connection.followsEverything,
-          explicit: connection.explicit.sorted(), wildcards: connection.wildcards,
-          orderStream: connection.orderStream)
+          connectedAt: connection.connectedAt, input: keepsInput ? connection.input : [],
+          isHalfClosed: connection.isHalfClosed, isClosing: connection.isClosing,
+          followsEverything: connection.followsEverything, explicit: connection.explicit.sorted(),
+          wildcards: connection.wildcards, orderStream: connection.orderStream)
       }, orders: orders.desk.savedOrders, holds: orders.desk.savedHolds)
   }
 

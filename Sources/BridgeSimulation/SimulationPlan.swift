@@ -26,6 +26,8 @@ struct SimulationPlan {
   /// How long after that everything has to be well.
   var settleWithin: Int64
   var restarts: Int
+  /// They follow each other, each as soon as the bridge has had time to ask for a connection.
+  var isCrashLoop: Bool
   /// Whether readers stay connected through restarts.
   var keepsReaders: Bool
   /// How much of the log goes with an orderly one.
@@ -47,13 +49,14 @@ struct SimulationPlan {
     troubleEnds = Int64(chance.within(isSmall ? 15...40 : readerCount > 16 ? 30...70 : 40...120)) * .second
     faultsPerMinute = chance.pick([0, 3, 10, 20, 40])
     // Now and then a crash loop, which must not spend the budget of attempts twice.
-    restarts = chance.onceIn(12) ? chance.within(8...14) : chance.onceIn(3) ? chance.within(1...3) : 0
+    isCrashLoop = chance.onceIn(12)
+    restarts = isCrashLoop ? chance.within(8...14) : chance.onceIn(3) ? chance.within(1...3) : 0
     wallSteps = chance.onceIn(4) ? chance.within(1...4) : 0
     isLossy = chance.onceIn(2)
     socketBytes = chance.pick([64...512, 256...4096, 2048...65536])
     latency = chance.pick([0...2, 1...30, 20...300])
-    budgetLimit = restarts > 3 ? 5 : chance.pick([5, 12, 100])
-    budgetWindow = .seconds(restarts > 3 ? 60 : chance.within(20...60))
+    budgetLimit = isCrashLoop ? 5 : chance.pick([5, 12, 100])
+    budgetWindow = .seconds(isCrashLoop ? 60 : chance.within(20...60))
     settleWithin = 240 * .second
     keepsReaders = chance.onceIn(2)
     handedOverLineBytes = chance.pick([0, 4096, 1 << 20])

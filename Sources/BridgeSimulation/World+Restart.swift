@@ -8,6 +8,7 @@ import MarketData
 extension World {
   func restart() throws(Violation) {
     guard !isCalm else { return }
+    defer { if plan.isCrashLoop, life <= plan.restarts { agenda.plan(.restart, at: now + trouble.time(0, .second)) } }
     // A crash forgets the last number given out; that is only safe while the clock goes on.
     let isOrderly = hasSteppedBack || plan.wallSteps > 0 || trouble.onceIn(2)
     trace("trouble: the bridge \(isOrderly ? "stops" : "dies")\(plan.keepsReaders ? ", its readers are kept" : "")")
@@ -28,7 +29,7 @@ extension World {
   }
 
   func startBridge(restoring state: BridgeState? = nil) throws(Violation) {
-    if life > 0 { now += trouble.time(10 * .millisecond, 5 * .second) }
+    if life > 0 { now += trouble.time(10 * .millisecond, (plan.isCrashLoop ? 1 : 5) * .second) }
     life += 1
     booksGivenUp = [:]
     checkpoint = nil

@@ -11,10 +11,8 @@ extension World {
     agenda.plan(.calm, at: end)
     let count = Int64(plan.faultsPerMinute) * plan.troubleEnds / (60 * .second)
     for _ in 0..<count { agenda.plan(.trouble, at: trouble.time(start + .second, end - 1)) }
-    // Many restarts are a crash loop: they come one after the other.
-    let restartsEnd = plan.restarts > 3 ? start + 12 * .second : end
-    for _ in 0..<plan.restarts {
-      let at = trouble.time(start + 2 * .second, restartsEnd - 1)
+    for _ in 0..<(plan.isCrashLoop ? 1 : plan.restarts) {
+      let at = trouble.time(start + 2 * .second, (plan.isCrashLoop ? start + 4 * .second : end) - 1)
       agenda.plan(.restart, at: at)
       if plan.keepsReaders { agenda.plan(.checkpoints, at: at - trouble.time(0, 5 * .second)) }
     }
@@ -49,10 +47,10 @@ extension World {
   }
 
   private func injectFault() {
-    let name = trouble.pick(plan.isLossy ? Fault.Name.allCases : Fault.Name.allCases.filter { !Self.lossy.contains($0) })
+    let name = trouble.pick(plan.isLossy ? Self.undetectable + Self.detectable : Self.detectable)
     var fault = Fault(name)
     if trouble.onceIn(2) { fault.symbol = trouble.pick(exchange.instruments).symbol }
-    if trouble.onceIn(3) { fault.channel = trouble.pick(ChannelName.allCases) }
+    if trouble.onceIn(3) { fault.channel = trouble.pick(Self.channels) }
     if trouble.onceIn(2) { fault.count = trouble.within(1...6) }
     if trouble.onceIn(3) { fault.duration = trouble.time(.second / 2, 15 * .second) }
     if trouble.onceIn(3) { fault.delay = trouble.time(10 * .millisecond, 7 * .second) }
@@ -69,13 +67,23 @@ extension World {
     case .emptySide: fault.text = trouble.pick(["bids", "asks"])
     default: break
     }
-    if Self.lossy.contains(name) { hasLostMessages = true }
+    if Self.undetectable.contains(name) { hasLostMessages = true }
     trace("trouble: \(fault)")
     exchange.inject(fault)
   }
 
   /// Faults after which what Kraken said is not what Kraken's book is, and no checksum tells.
-  private static let lossy: Set<Fault.Name> = [.lostUpdate, .swappedUpdates, .missingSnapshot, .silence, .strayUpdates]
+  private static let undetectable: [Fault.Name] = [
+    .lostUpdate, .swappedUpdates, .missingSnapshot, .silence, .strayUpdates,
+  ]
+  /// Those of accounts and orders, which these worlds do not have.
+  private static let ofAccounts: [Fault.Name] = [
+    .sequenceGap, .sequenceRepeat, .sequenceRestart, .tokenExpired, .tokenRefused, .nonceError, .restStatus, .restError,
+    .restDelay, .restCut, .orderAnswerLate, .orderAnswerFirst, .orderAnswerLost, .cutBeforeOrder, .cutAfterOrder,
+    .refuseOrder, .restate, .otherShapes,
+  ]
+  private static let detectable = Fault.Name.allCases.filter { !undetectable.contains($0) && !ofAccounts.contains($0) }
+  private static let channels: [ChannelName] = [.ticker, .book, .trade, .ohlc, .instrument]
 
   // MARK: The end of trouble
 
