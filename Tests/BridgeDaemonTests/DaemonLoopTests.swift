@@ -84,7 +84,8 @@ final class Running: Sendable {
 
   init(
     _ directory: ScratchDirectory, configure: (inout Settings) -> Void = { _ in },
-    reread: (@Sendable () throws(InvalidSettings) -> Settings)? = nil, keeper: DescriptorKeeper? = nil
+    reread: (@Sendable () throws(InvalidSettings) -> Settings)? = nil, keeper: DescriptorKeeper? = nil,
+    log: LogRecorder = LogRecorder()
   ) async throws {
     self.directory = directory.path
     group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
@@ -107,7 +108,7 @@ final class Running: Sendable {
     loop = try await eventLoop.submit { [settings, told] in
       let parts = DaemonLoop.Parts(
         settings: settings, credentials: credentials, version: "1.2.3", sockets: handedOver.value.sockets,
-        reread: reread ?? { () throws(InvalidSettings) in settings }, logger: logger,
+        reread: reread ?? { () throws(InvalidSettings) in settings }, makeLogger: { log.logger($0) },
         processID: getpid(), userID: getuid(), watchdog: Watchdog(interval: .milliseconds(1)),
         notify: { told.append($0) }, store: handedOver.value.store, inherited: handedOver.value.inherited)
       return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
@@ -243,78 +244,5 @@ struct DaemonLoopTests {
     }
     try await running.stop()
     try await running.tearDown()
-  }
-
-  @Test func aReloadTakesAllOrNothing() async throws {
-    let folder = directory.path
-    let added = directory("added.sock")
-    let step = Step()
-    let running = try await Running(
-      directory,
-      reread: { () throws(InvalidSettings) in
-        switch step.next() {
-        case 0:
-          throw InvalidSettings(problems: [SettingProblem(origin: "c.yaml:1", key: "colour", message: "unknown key")])
-        case 1:
-          return Running.changed(folder) {
-            $0.listeners.append(contentsOf: $0.listeners.map { $0.at("/proc/none/a.sock") })
-          }
-        case 2: return Running.changed(folder) { $0.listeners.append(contentsOf: $0.listeners.map { $0.at(added) }) }
-        default: return Running.changed(folder) { $0.listeners = $0.listeners.map { $0.at(added) } }
-        }
-      })
-    let path = directory("bridge.sock")
-    let reader = try await reading { () throws -> Transfer<Reader> in
-      let reader = try Reader(path)
-      _ = try reader.line(with: "\"hello\"")
-      return Transfer(reader)
-    }
-    #expect(try await running.reload() == "c.yaml:1: colour: unknown key")
-    #expect(try await running.reload() != nil)
-    #expect(try await running.reload() == nil)
-    try await reading { _ = try Reader(added).line(with: "\"hello\"") }
-    #expect(try await running.reload() == nil)
-    try await reading {
-      // The listener is gone, who came through it stays.
-      #expect(try connectTo(path) < 0)
-      reader.value.send("ping\n")
-      _ = try reader.value.line(with: "\"pong\"")
-    }
-    let notes = running.told.all
-    #expect(notes.count { if case .reloading = $0 { true } else { false } } == 4)
-    #expect(notes.count { $0 == .ready } == 5)
-    try await running.stop()
-    try await running.tearDown()
-  }
-}
-
-extension Running {
-  /// The test's settings with a change.
-  fileprivate static func changed(_ directory: String, _ change: (inout Settings) -> Void) -> Settings {
-    guard var settings = try? Running.settings(directory) else {
-      preconditionFailure("the test's own settings are wrong")
-    }
-    change(&settings)
-    return settings
-  }
-}
-
-extension ListenerSettings {
-  fileprivate func at(_ path: String) -> ListenerSettings {
-    var copy = self
-    copy.path = path
-    return copy
-  }
-}
-
-/// Counts how often something was asked.
-private final class Step: Sendable {
-  private let count = Mutex(0)
-
-  func next() -> Int {
-    count.withLock { count in
-      defer { count += 1 }
-      return count
-    }
   }
 }

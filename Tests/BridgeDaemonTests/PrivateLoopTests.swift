@@ -71,10 +71,7 @@ struct PrivateLoopTests {
   @Test func rotatedKeysAreTakenAndBadOnesAreNot() async throws {
     writeCredentials()
     // The settings stay the same at each reload; only the files change.
-    var settings = try Running.settings(directory.path)
-    addPrivateListener(&settings)
-    let running = try await Running(
-      directory, configure: addPrivateListener, reread: { [settings] () throws(InvalidSettings) in settings })
+    let running = try await RunningWithChanges(directory, configure: addPrivateListener)
     let path = directory("private.sock")
     let reader = try await reading {
       let reader = try Reader(path)
@@ -97,11 +94,14 @@ struct PrivateLoopTests {
       #expect(!refusal.contains("a-key-that"))
     }
 
+    // A key may have got its permission since.
+    #expect(try await running.reload() == nil)
+    try await reading { _ = try reader.value.line(with: #""type":"state""#, #""upstream":"private""#, "EAPI:Invalid key") }
+
     writeCredentials()
     #expect(try await running.reload() == nil)
     try await reading { _ = try reader.value.line(with: #""channel":"executions""#, #""type":"snapshot""#) }
-    try await running.stop()
-    try await running.tearDown()
+    try await running.end()
   }
 
   @Test func withoutCredentialsTheAccountIsDisabled() async throws {

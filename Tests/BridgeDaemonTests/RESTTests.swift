@@ -140,7 +140,7 @@ final class SourceUnderTest: Sendable {
       let client = RESTClient(
         endpoint: endpoint, userAgent: "kraken-bridge/test", eventLoop: eventLoop, deadline: deadline
       ) { try TrustRoots.context(caFile: nil) }
-      let calls = SignedCalls(client: client, nonces: nonces.value, clock: { clock.now }) { _ in }
+      let calls = SignedCalls(client: client, nonces: nonces.value, clock: { clock.now })
       return NIOLoopBound(TokenSource(credentials: credentials, calls: calls, eventLoop: eventLoop), eventLoop: eventLoop)
     }.get()
   }

@@ -26,7 +26,8 @@ final class RESTClient {
   /// The longest answers are lists of orders, of some ten kilobytes.
   static let answerBytesMax = 4 << 20
 
-  private let endpoint: Endpoint
+  /// Of the calls from now on.
+  var endpoint: Endpoint
   private let userAgent: String
   let eventLoop: any EventLoop
   private let tls: () throws -> NIOSSLContext

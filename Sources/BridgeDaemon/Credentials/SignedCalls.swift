@@ -25,7 +25,8 @@ final class SignedCalls {
 
   private let client: RESTClient
   private let clock: () -> Moment
-  private let warn: (String) -> Void
+  /// Told what goes wrong without making a call fail.
+  var warn: (String) -> Void = { _ in }
   private var nonces: NonceFile
   private var apiKey: APIKey?
   private var otpCommand: Command?
@@ -36,15 +37,10 @@ final class SignedCalls {
   /// Nothing is sent before this time, and why; monotonic nanoseconds.
   private var pause: (until: Int64, why: String)?
 
-  /// - Parameter warn: told what goes wrong without making a call fail.
-  init(
-    client: RESTClient, nonces: NonceFile, clock: @escaping () -> Moment = { SystemClock.now },
-    warn: @escaping (String) -> Void
-  ) {
+  init(client: RESTClient, nonces: NonceFile, clock: @escaping () -> Moment = { SystemClock.now }) {
     self.client = client
     self.nonces = nonces
     self.clock = clock
-    self.warn = warn
   }
 
   /// Takes another key, or none. What was asked with the old one fails.

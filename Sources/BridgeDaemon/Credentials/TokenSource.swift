@@ -10,6 +10,8 @@ final class TokenSource {
   private(set) var credentials: Credentials?
   private let calls: SignedCalls
   private let eventLoop: any EventLoop
+  /// Kraken did not want the key when it was last asked.
+  private var isRefused = false
 
   init(credentials: Credentials?, calls: SignedCalls, eventLoop: any EventLoop) {
     self.credentials = credentials
@@ -19,10 +21,12 @@ final class TokenSource {
   }
 
   /// Takes other credentials; the old ones are wiped once nothing uses them.
-  /// - Returns: whether they are others.
+  /// - Returns: whether anything is different now: with others, and with a key that Kraken refused, which may have been
+  ///   given its permission meanwhile.
   func use(_ credentials: Credentials?) -> Bool {
-    guard credentials != self.credentials else { return false }
+    guard credentials != self.credentials || isRefused else { return false }
     self.credentials = credentials
+    isRefused = false
     calls.use(credentials?.apiKey, otpCommand: credentials?.otpCommand)
     return true
   }
@@ -30,7 +34,11 @@ final class TokenSource {
   /// Asks for a new token.
   func fetch(completion: @escaping (TokenOutcome) -> Void) {
     guard let command = credentials?.tokenCommand else {
-      return calls.post(TokenSource.path) { completion(TokenSource.result(of: $0)) }
+      return calls.post(TokenSource.path) { [weak self] outcome in
+        let result = TokenSource.result(of: outcome)
+        if case .failed(_, mayRetry: false) = result { self?.isRefused = true }
+        completion(result)
+      }
     }
     command.output(on: eventLoop).assumeIsolated().whenComplete { [weak self] result in
       switch result {

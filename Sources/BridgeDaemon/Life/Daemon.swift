@@ -78,8 +78,8 @@ public enum Daemon {
     do {
       let loop = try eventLoop.submit {
         let parts = DaemonLoop.Parts(
-          settings: settings, credentials: credentials, version: version, sockets: handedOver.value.sockets, reread: reread, logger: logger,
-          processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
+          settings: settings, credentials: credentials, version: version, sockets: handedOver.value.sockets, reread: reread,
+          makeLogger: StandardErrorLog.logger, processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
           memoryPressure: MemoryPressure.requested(), notify: { ServiceManager.notify($0) },
           store: handedOver.value.store, inherited: handedOver.value.inherited)
         return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
@@ -93,7 +93,8 @@ public enum Daemon {
       }
       try eventLoop.flatSubmit { loop.value.stop() }.wait()
       try eventLoop.submit { loop.value.dissolve() }.wait()
-      try group.syncShutdownGracefully()
+      // The thread ends with the process. NIO would wait for it on a Dispatch queue, whose threads want priorities that
+      // the service's sandbox does not give, and complain.
     } catch {
       throw .internal("\(error)")
     }

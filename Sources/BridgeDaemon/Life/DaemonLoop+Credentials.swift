@@ -27,7 +27,8 @@ extension DaemonLoop {
   /// Takes other credentials, or none; the account's connections are made anew with them.
   func use(_ credentials: Credentials?) {
     guard tokens.use(credentials) else { return }
-    logger.notice(credentials == nil ? "there are no credentials any more" : "the credentials have changed")
+    logger.notice(
+      credentials == nil ? "there are no credentials any more" : "the account's connections are made anew")
     bridge.credentialsChanged(credentials != nil, now: SystemClock.now)
   }
 }

@@ -1,4 +1,4 @@
-// Start, reload, stop, and what the service manager hears of it.
+// Start, stop, and what the service manager hears of it.
 
 import BridgeCore
 import Logging
@@ -30,7 +30,7 @@ extension DaemonLoop {
       .nonisolated()
   }
 
-  private func startListener(_ listener: Listener) -> EventLoopFuture<Void> {
+  func startListener(_ listener: Listener) -> EventLoopFuture<Void> {
     listener.start(eventLoop: eventLoop, owner: self) { [unowned self] why in
       warn("cannot accept connections to \(listener.settings.path) for a moment: \(why)")
     }
@@ -79,90 +79,6 @@ extension DaemonLoop {
     let overdue = SystemClock.now.monotonic - (bridge.nextDeadline ?? .max)
     guard overdue < watchdog.interval.nanoseconds else { return }
     notify([.watchdog])
-  }
-
-  // MARK: Reload
-
-  /// Reads the configuration again and takes over what can change while running. All or nothing.
-  /// - Returns: why it was refused, or nil.
-  func reload() -> String? {
-    notify([.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds)])
-    let error = takeNewSettings()
-    if let error {
-      logger.error(
-        "the new configuration is refused, the old one stays: \(error)",
-        metadata: [LogFormat.eventField: "\(LogRecord.Event.configurationRefused.rawValue)"])
-    } else {
-      logger.notice("the configuration was reloaded")
-    }
-    lastStatus = bridge.statusLine(now: SystemClock.now)
-    notify([.ready, .status(lastStatus)])
-    return error
-  }
-
-  private func takeNewSettings() -> String? {
-    let next: Settings
-    let credentials: Credentials?
-    do throws(InvalidSettings) {
-      next = try reread()
-    } catch {
-      return error.description
-    }
-    do throws(CredentialFault) {
-      credentials = try Credentials.read(next.credentials)
-    } catch {
-      return error.message
-    }
-    // Everything that can fail comes before anything changes.
-    let kept = Set(activeListeners.map(\.settings.path))
-    var opened: [Listener] = []
-    for settings in next.listeners where !kept.contains(settings.path) {
-      do throws(ListenError) {
-        let socket = try settings.open(passed: [])
-        opened.append(Listener(socket: socket, settings: settings, index: listeners.count + opened.count))
-      } catch {
-        for listener in opened { listener.abandon() }
-        return error.description
-      }
-    }
-    for listener in activeListeners {
-      guard let settings = next.listeners.first(where: { $0.path == listener.settings.path }) else {
-        logger.notice("no longer listening on \(listener.settings.path)")
-        listener.stop()
-        continue
-      }
-      if let fault = listener.update(settings) { warn(fault) }
-    }
-    listeners += opened
-    for listener in opened { _ = startListener(listener) }
-    storeListeners()
-    noteWhatNeedsRestart(next)
-    let upstream = settings.upstream
-    settings = next
-    settings.upstream = upstream
-    logger.logLevel = Logger.Level(rawValue: next.log.level) ?? logger.logLevel
-    let now = SystemClock.now
-    bridge.reconfigure(
-      settings.bridgeConfiguration(
-        listeners: listeners.map(\.settings), version: version, pid: processID, ownUID: userID,
-        saved: bridge.savedState),
-      now: now)
-    use(credentials)
-    scheduleTurn()
-    return nil
-  }
-
-  private var activeListeners: [Listener] { listeners.filter { !$0.isStopped } }
-
-  private func noteWhatNeedsRestart(_ next: Settings) {
-    var keys: [String] = []
-    if next.upstream != settings.upstream { keys.append("upstream") }
-    if next.limits.ringBytes != settings.limits.ringBytes { keys.append("limits.ring-bytes") }
-    if next.silence != settings.silence { keys.append("silence") }
-    if next.stateDirectory != settings.stateDirectory { keys.append("state-dir") }
-    if next.simulation != settings.simulation { keys.append("simulate") }
-    if next.log.format != settings.log.format { keys.append("log.format") }
-    if !keys.isEmpty { logger.warning("changes of \(keys.joined(separator: ", ")) take effect at the next start") }
   }
 
   // MARK: Stop

@@ -5,7 +5,9 @@
 //   DaemonLoop+Upstream     the connections with Kraken
 //   DaemonLoop+Credentials  tokens and signed calls
 //   DaemonLoop+Subscribers  the connections of readers
-//   DaemonLoop+Life         start, reload, stop, and what the service manager hears
+//   DaemonLoop+Life         start, stop, and what the service manager hears
+//   DaemonLoop+Reload       a new configuration while running
+//   DaemonLoop+Restart      what the service manager keeps for the next process
 //
 // A turn ends each batch of input: readers are brought up to date, the bridge's orders are carried out, and the
 // one timer is set to its next deadline.
@@ -28,6 +30,7 @@ final class DaemonLoop {
   /// connections are known by it.
   var listeners: [Listener]
   let reread: () throws(InvalidSettings) -> Settings
+  let makeLogger: (LogSettings) -> Logger
   var logger: Logger
   var repetition = Repetition()
   let stateFile: StateFile
@@ -37,6 +40,7 @@ final class DaemonLoop {
   var departed: [SubscriberID] = []
   var upstreams: [UpstreamName: UpstreamTransport] = [:]
   let trust: TrustedContext
+  let rest: RESTClient
   let tokens: TokenSource
   let watchdog: Watchdog?
   let memoryPressure: MemoryPressure?
@@ -72,7 +76,7 @@ final class DaemonLoop {
     var version: String
     var sockets: [ListeningSocket]
     var reread: () throws(InvalidSettings) -> Settings
-    var logger: Logger
+    var makeLogger: (LogSettings) -> Logger
     var processID: Int32
     var userID: UInt32
     var watchdog: Watchdog?
@@ -96,22 +100,22 @@ final class DaemonLoop {
     reread = parts.reread
     store = parts.store
     inherited = parts.inherited
-    logger = parts.logger
+    makeLogger = parts.makeLogger
+    logger = parts.makeLogger(parts.settings.log)
     listeners = zip(parts.sockets, parts.settings.listeners).enumerated().map { index, pair in
       Listener(socket: pair.0, settings: pair.1, index: index)
     }
     stateFile = StateFile(directory: parts.settings.stateDirectory)
     let (saved, fault) = stateFile.load(now: now)
-    if let fault { parts.logger.warning("\(fault); starting without what was remembered") }
+    if let fault { logger.warning("\(fault); starting without what was remembered") }
     trust = TrustedContext(caFile: parts.settings.upstream.caFile)
     let (nonces, nonceFault) = NonceFile.open(directory: parts.settings.stateDirectory)
-    if let nonceFault { parts.logger.warning("\(nonceFault); nonces start with the time") }
-    let client = RESTClient(
+    if let nonceFault { logger.warning("\(nonceFault); nonces start with the time") }
+    rest = RESTClient(
       endpoint: parts.settings.upstream.restEndpoint, userAgent: DaemonLoop.userAgent(parts.version),
       eventLoop: eventLoop, tls: trust.context)
-    tokens = TokenSource(
-      credentials: parts.credentials,
-      calls: SignedCalls(client: client, nonces: nonces) { [logger] in logger.warning("\($0)") }, eventLoop: eventLoop)
+    let calls = SignedCalls(client: rest, nonces: nonces)
+    tokens = TokenSource(credentials: parts.credentials, calls: calls, eventLoop: eventLoop)
     bridge = Bridge(
       configuration: parts.settings.bridgeConfiguration(
         listeners: parts.settings.listeners, version: parts.version, pid: parts.processID, ownUID: parts.userID,
@@ -119,6 +123,7 @@ final class DaemonLoop {
       seed: .random(in: 0 ... .max), restoring: parts.inherited.state, now: now)
     sockets = SubscriberSockets(eventLoop: eventLoop, unfinished: parts.store?.unfinished)
     sockets.wake = { [unowned self] in scheduleTurn() }
+    calls.warn = { [unowned self] in warn($0) }
   }
 
   // MARK: Turns

@@ -47,7 +47,9 @@ extension Settings {
     ListenerPolicy(
       name: listener.path, allowsAccount: listener.carriesAccount, allowsTrade: listener.scope.contains(.trade),
       preset: listener.preset,
-      lag: LagLimits(bytes: listener.lagBytes ?? limits.lagBytes, duration: listener.lag ?? limits.lag))
+      // A reload can bring more than the log holds.
+      lag: LagLimits(
+        bytes: min(listener.lagBytes ?? limits.lagBytes, limits.ringBytes), duration: listener.lag ?? limits.lag))
   }
 }
 

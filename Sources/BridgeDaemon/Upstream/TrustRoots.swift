@@ -5,10 +5,16 @@ import NIOSSL
 
 /// What TLS connections are made with. Made when first needed: reading the system's trust roots would delay the start.
 final class TrustedContext {
-  private let caFile: String?
+  private var caFile: String?
   private var made: NIOSSLContext?
 
   init(caFile: String?) { self.caFile = caFile }
+
+  /// Takes another file, or the same one anew, for the connections from now on.
+  func use(caFile: String?) {
+    self.caFile = caFile
+    made = nil
+  }
 
   func context() throws -> NIOSSLContext {
     if let made { return made }

@@ -79,6 +79,9 @@ final class UpstreamTransport: WebSocketOwner {
       }
   }
 
+  /// Whether the owner was told that it opened.
+  var isOpen: Bool { messages != nil }
+
   func send(_ text: [UInt8]) {
     messages?.send(text)
   }
