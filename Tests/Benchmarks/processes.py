@@ -5,6 +5,7 @@ CPU time comes from the process's own CPU clock: all threads, those that have en
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -13,6 +14,16 @@ import tempfile
 import time
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# How each program that is not Swift is compiled.
+PROGRAMS = {
+    "load": ["cc", "-std=gnu17", "-O3", "native/load.c"],
+    "roundtrip": ["cc", "-std=gnu17", "-O2", "native/roundtrip.c"],
+    "fanout_loop": ["cc", "-O2", "-pthread", "-Iinprocess/Drain/include", "inprocess/fanout_loop.c", "inprocess/Drain/drain.c"],
+    "simdjson_parse": ["c++", "-O2", "inprocess/simdjson_parse.cpp", "-lsimdjson"],
+}
 
 
 class Failed(Exception):
@@ -39,6 +50,7 @@ class Workshop:
         self.folder = tempfile.mkdtemp(prefix="kraken-bench-")
         self.children = []
         self.commands = {}
+        self.compiled = {}
 
     def __enter__(self):
         return self
@@ -56,10 +68,25 @@ class Workshop:
             file.write(content)
         return path
 
+    def program(self, name):
+        """Path of one of PROGRAMS, compiled when it is first asked for."""
+        if name not in self.compiled:
+            os.makedirs(self.native, exist_ok=True)
+            path = os.path.join(self.native, name)
+            command = [*PROGRAMS[name], "-o", path]
+            # Libraries come last.
+            command.sort(key=lambda part: part.startswith("-l"))
+            done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                raise Failed(f"{' '.join(command)}: {done.stderr.strip()}")
+            self.commands[f"compile {name}"] = shlex.join(command)
+            self.compiled[name] = path
+        return self.compiled[name]
+
     def start(self, name, arguments, pass_fds=(), pipes=False, environment=None):
         """A child whose errors go to a file, and that the kernel kills should this process be killed."""
         arguments = [str(argument) for argument in arguments]
-        self.commands.setdefault(name, " ".join(arguments))
+        self.commands.setdefault(name, shlex.join(arguments))
         with open(self.path(f"{name}.log"), "ab") as errors:
             child = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *arguments], stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
@@ -123,7 +150,7 @@ class Load:
 
     def __init__(self, workshop, arguments, pass_fds=(), seconds=90):
         self.workshop = workshop
-        self.child = workshop.start("load", [os.path.join(workshop.native, "load"), *arguments], pass_fds, pipes=True)
+        self.child = workshop.start("load", [workshop.program("load"), *arguments], pass_fds, pipes=True)
         self.settled = self._read(seconds)
 
     def _read(self, seconds):

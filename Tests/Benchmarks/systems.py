@@ -7,23 +7,33 @@ it, how readers subscribe, and how lines are told apart in what they receive.
 import json
 import os
 import socket
+import sys
 
 from exchange import Exchange
-from messages import Trades, frame, pack
+from messages import frame, pack
 from processes import Load, cpu_seconds, is_listening, resident_bytes
 
 
 class System:
     """One running system with its readers. `process` is what is measured; None for bare sockets."""
 
-    def __init__(self, workshop, feed, readers, count):
+    def __init__(self, workshop, make_feed, readers, count):
         self.workshop = workshop
-        self.feed = feed
+        self.feed = make_feed()
         self.readers = readers
-        self.count = count
         self.process = None
         self.exchange = None
         self.load = None
+        # The messages are the same in every run and kept. A feed of their own makes them, before anything is started:
+        # the exchange's is still at its first snapshot, and nobody has to wait.
+        kind = f"messages-{self.name}-{self.feed.channel}-{len(self.feed.names)}-{count}".replace(" ", "-")
+        self.messages = workshop.path(kind)
+        if not os.path.exists(self.messages):
+            pack(self.messages, self.prepare(make_feed(), count))
+
+    def prepare(self, feed, count):
+        """The messages as native/load.c is to write them."""
+        return feed.lines(count)
 
     def __enter__(self):
         try:
@@ -41,10 +51,8 @@ class System:
     def open(self):
         raise NotImplementedError
 
-    def start_load(self, messages, arguments, pass_fds=()):
-        path = self.workshop.path("messages")
-        pack(path, messages)
-        self.load = Load(self.workshop, ["--messages", path, "--readers", self.readers, *arguments], pass_fds)
+    def start_load(self, *arguments, pass_fds=()):
+        self.load = Load(self.workshop, ["--messages", self.messages, "--readers", self.readers, *arguments], pass_fds)
 
     def run(self, count, **how):
         """Publishes `count` messages and measures."""
@@ -54,13 +62,9 @@ class System:
             result["cpu_s"] = cpu_seconds(self.process.pid) - before
             result["rss_bytes"] = resident_bytes(self.process.pid)
         if result["missing"]:
-            print_lost(self.name, result)
+            expected = result["missing"] + result["lines"]
+            print(f"bench: {self.name}: {result['missing']} of {expected} lines never came", file=sys.stderr)
         return result
-
-
-def print_lost(name, result):
-    import sys
-    print(f"bench: {name}: {result['missing']} of {result['missing'] + result['lines']} lines never came", file=sys.stderr)
 
 
 def bridge_configuration(workshop, url, subscriptions, listener="", extra=""):
@@ -72,9 +76,6 @@ def bridge_configuration(workshop, url, subscriptions, listener="", extra=""):
 
 
 def start_bridge(workshop, configuration, arguments=()):
-    for name in ("bridge.sock",):
-        if os.path.exists(workshop.path(name)):
-            os.unlink(workshop.path(name))
     process = workshop.start("kraken-bridged", [
         os.path.join(workshop.bin, "kraken-bridged"), "--config", configuration, "--state-dir", workshop.path("state"),
         *arguments])
@@ -87,6 +88,9 @@ class Bridge(System):
 
     name = "bridge"
 
+    def prepare(self, feed, count):
+        return [frame(text) for text in feed.messages(count)]
+
     def open(self):
         self.exchange = Exchange(self.feed)
         parameters = {"channel": self.feed.channel, "symbols": self.feed.names}
@@ -98,16 +102,18 @@ class Bridge(System):
         upstream = self.exchange.hand_over()
         lines = json.dumps({"method": "subscribe", "params": request}, separators=(",", ":")) + "\n"
         self.start_load(
-            [frame(text) for text in self.feed.messages(self.count)],
-            ["--publish", f"fd:{upstream.fileno()}", "--heartbeat", "--connect", f"unix:{self.workshop.path('bridge.sock')}",
+            "--publish", f"fd:{upstream.fileno()}", "--heartbeat", "--connect", f"unix:{self.workshop.path('bridge.sock')}",
              "--request", self.workshop.write("request", lines),
              # Hello, then an answer and a snapshot for each symbol.
-             "--settled-marks", 1 + 2 * len(self.feed.names)],
+             "--settled-marks", 1 + 2 * len(self.feed.names),
             pass_fds=[upstream.fileno()])
 
 
 class Redis(System):
     name = "redis"
+
+    def prepare(self, feed, count):
+        return [b"*3\r\n$7\r\nPUBLISH\r\n$2\r\nch\r\n$%d\r\n%s\r\n" % (len(line), line) for line in feed.lines(count)]
 
     def open(self):
         path = self.workshop.path("redis.sock")
@@ -116,15 +122,17 @@ class Redis(System):
             "--client-output-buffer-limit", "pubsub 0 0 0", "--loglevel", "warning", "--dir", self.workshop.folder])
         self.workshop.wait_for(lambda: is_listening(path), self.process, "waited for redis-server")
         self.start_load(
-            [b"*3\r\n$7\r\nPUBLISH\r\n$2\r\nch\r\n$%d\r\n%s\r\n" % (len(line), line) for line in self.feed.lines(self.count)],
             # Without answers to the publisher: the cheapest way there is.
-            ["--publish", f"unix:{path}", "--greeting", self.workshop.write("greeting", "CLIENT REPLY OFF\r\n"),
+            "--publish", f"unix:{path}", "--greeting", self.workshop.write("greeting", "CLIENT REPLY OFF\r\n"),
              "--connect", f"unix:{path}", "--request", self.workshop.write("request", "SUBSCRIBE ch\r\n"),
-             "--settled-marks", 6, "--marks-per-line", 8])
+             "--settled-marks", 6, "--marks-per-line", 8)
 
 
 class Nats(System):
     name = "nats"
+
+    def prepare(self, feed, count):
+        return [b"PUB s %d\r\n%s\r\n" % (len(line), line) for line in feed.lines(count)]
 
     def open(self):
         with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -144,10 +152,9 @@ class Nats(System):
         self.workshop.wait_for(is_up, self.process, "waited for nats-server")
         connect = 'CONNECT {"verbose":false,"pedantic":false}\r\n'
         self.start_load(
-            [b"PUB s %d\r\n%s\r\n" % (len(line), line) for line in self.feed.lines(self.count)],
-            ["--publish", f"tcp:{port}", "--greeting", self.workshop.write("greeting", connect),
+            "--publish", f"tcp:{port}", "--greeting", self.workshop.write("greeting", connect),
              "--connect", f"tcp:{port}", "--request", self.workshop.write("request", connect + "SUB s 1\r\nPING\r\n"),
-             "--settled-marks", 2, "--marks-per-line", 3])
+             "--settled-marks", 2, "--marks-per-line", 3)
 
 
 class Mosquitto(System):
@@ -163,6 +170,9 @@ class Mosquitto(System):
     def _connect(cls, identity):
         return cls._packet(0x10, b"\x00\x04MQTT\x04\x02\x00\x00" + len(identity).to_bytes(2, "big") + identity)
 
+    def prepare(self, feed, count):
+        return [self._packet(0x30, b"\x00\x05topic" + line) for line in feed.lines(count)]
+
     def open(self):
         path = self.workshop.path("mosquitto.sock")
         user = f"user {os.environ.get('USER', 'root')}\n" if os.geteuid() == 0 else ""
@@ -174,16 +184,18 @@ class Mosquitto(System):
         subscribe = self._packet(0x82, b"\x00\x01\x00\x05topic\x00")
         requests = [self._connect(b"r%05d" % number) + subscribe for number in range(self.readers)]
         self.start_load(
-            [self._packet(0x30, b"\x00\x05topic" + line) for line in self.feed.lines(self.count)],
-            ["--publish", f"unix:{path}", "--greeting", self.workshop.write("greeting", self._connect(b"publisher")),
+            "--publish", f"unix:{path}", "--greeting", self.workshop.write("greeting", self._connect(b"publisher")),
              "--connect", f"unix:{path}", "--request", self.workshop.write("request", b"".join(requests)),
-             "--request-step", len(requests[0]), "--settled-bytes", 9])
+             "--request-step", len(requests[0]), "--settled-bytes", 9)
 
 
 class SDKRelay(System):
     """What a user writes: python-kraken-sdk's client and asyncio's Unix server."""
 
     name = "sdk relay"
+
+    def prepare(self, feed, count):
+        return [frame(text) for text in feed.messages(count)]
 
     def open(self):
         self.exchange = Exchange(self.feed)
@@ -193,8 +205,7 @@ class SDKRelay(System):
         upstream = self.exchange.hand_over()
         self.workshop.wait_for(lambda: is_listening(path), self.process, "waited for the relay")
         self.start_load(
-            [frame(text) for text in self.feed.messages(self.count)],
-            ["--publish", f"fd:{upstream.fileno()}", "--connect", f"unix:{path}", "--settled-marks", 1],
+            "--publish", f"fd:{upstream.fileno()}", "--connect", f"unix:{path}", "--settled-marks", 1,
             pass_fds=[upstream.fileno()])
 
 
@@ -202,6 +213,9 @@ class Cryptofeed(System):
     """cryptofeed with its Unix-socket backend, one for each reader. It speaks WebSocket v1, and connects to its reader."""
 
     name = "cryptofeed"
+
+    def prepare(self, feed, count):
+        return [frame(text) for text in feed.old_messages(count)]
 
     def open(self):
         self.exchange = Exchange(self.feed)
@@ -216,10 +230,9 @@ class Cryptofeed(System):
                 self.readers, *(name.replace("/", "-") for name in self.feed.names)])
             upstream = self.exchange.hand_over()
             self.start_load(
-                [frame(text) for text in self.feed.old_messages(self.count)],
-                # Its objects stand one behind the other without a newline; each ends two braces.
-                ["--publish", f"fd:{upstream.fileno()}", "--connect", f"accept:{listener.fileno()}",
-                 "--mark", ord("}"), "--marks-per-line", 2],
+                    # Its objects stand one behind the other without a newline; each ends two braces.
+                "--publish", f"fd:{upstream.fileno()}", "--connect", f"accept:{listener.fileno()}",
+                 "--mark", ord("}"), "--marks-per-line", 2,
                 pass_fds=[upstream.fileno(), listener.fileno()])
 
 
@@ -230,7 +243,7 @@ class Relay(System):
     how = "relay"
 
     def open(self):
-        self.start_load(self.feed.lines(self.count), ["--connect", "pair", "--publish", self.how])
+        self.start_load("--connect", "pair", "--publish", self.how)
 
 
 class Pair(Relay):
@@ -242,6 +255,3 @@ class Pair(Relay):
 
 def peer(name):
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers", name)
-
-
-__all__ = ["Bridge", "Cryptofeed", "Mosquitto", "Nats", "Pair", "Redis", "Relay", "SDKRelay", "Trades"]

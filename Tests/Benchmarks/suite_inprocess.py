@@ -1,0 +1,79 @@
+"""Benchmarks of one piece of work inside one process: fan-out against a C loop, normalizing against parsers."""
+
+import os
+
+from processes import Failed
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+CHANNELS = ("book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level3", "executions")
+
+
+def figures(result):
+    return {"cpu_us": result["cpu_s"] / result["units"] * 1e6, "wall_us": result["wall_s"] / result["units"] * 1e6,
+            "rss_mib": result["rss_kib"] / 1024}
+
+
+def ours(bench, *arguments):
+    program = os.path.join(bench.workshop.bin, "kraken-bench")
+    if not os.access(program, os.X_OK):
+        raise Failed(f"there is no {program}")
+    return bench.workshop.output([program, *arguments])
+
+
+def fan_out(bench):
+    """The bridge's own fan-out against a C program that makes the same writes."""
+    for readers in (1, 100, 1000):
+        for turn in (1, 16, 256):
+            # About half a second each: a write costs about 2 µs, whatever number of lines it carries up to a point.
+            lines = max(turn * 16, min(3_000_000, 250_000 * turn) // readers)
+            compare_fan_out(bench, "fan-out", f"{readers:,} reader{'s' * (readers > 1)}, {turn} line{'s' * (turn > 1)} a turn",
+                            readers, turn, lines, False)
+
+
+def filtered(bench):
+    """A thousand readers, each wanting a different one of a thousand symbols."""
+    compare_fan_out(bench, "filtered", "1,000 readers of one symbol each", 1000, 256, 300_000, True)
+
+
+def compare_fan_out(bench, benchmark, case, readers, turn, lines, is_filtered):
+    bench.interleave(benchmark, case, {
+        "bridge": lambda: figures(ours(
+            bench, "fan-out", "--readers", readers, "--lines-per-turn", turn, "--lines", lines,
+            *["--filtered"] * is_filtered)),
+        "C loop": lambda: figures(bench.workshop.output(
+            [bench.workshop.program("fanout_loop"), readers, turn, lines, *["filtered"] * is_filtered])),
+    })
+
+
+def normalize(bench):
+    """Parsing, verifying and encoding, against merely parsing the same bytes, and against the clients' own handling."""
+    for channel in CHANNELS:
+        path = bench.workshop.path(f"{channel}.jsonl")
+        ours(bench, "normalize", "--channel", channel, "--messages", 20000, "--write", path)
+        count = max(1000, min(200_000, 60_000_000 // max(1, os.path.getsize(path) // lines_in(path))))
+
+        def python(script, share, channel=channel, path=path, count=count):
+            result = bench.workshop.output(
+                [bench.workshop.python, os.path.join(HERE, "inprocess", script), path, max(200, count // share)])
+            return figures(result)
+
+        systems = {
+            "bridge": lambda channel=channel, count=count: figures(
+                ours(bench, "normalize", "--channel", channel, "--messages", count)),
+            "simdjson": lambda path=path, count=count: figures(
+                bench.workshop.output([bench.workshop.program("simdjson_parse"), path, count])),
+            "orjson": lambda: python("orjson_parse.py", 2),
+        }
+        if channel in ("book", "ticker", "trade", "ohlc"):
+            systems["python-kraken-sdk"] = lambda: python("sdk_handle.py", 20)
+        if channel in ("book", "ticker", "trade"):
+            systems["cryptofeed"] = lambda: python("cryptofeed_handle.py", 20)
+        bench.interleave("normalize", channel, systems)
+
+
+def lines_in(path):
+    with open(path, "rb") as file:
+        return max(1, file.read().count(b"\n"))
+
+
+BENCHMARKS = {"fan-out": fan_out, "filtered": filtered, "normalize": normalize}

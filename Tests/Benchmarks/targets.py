@@ -1,0 +1,20 @@
+"""What the figures shall be: (benchmark, case, peer, figure) and the limit.
+
+With a peer the limit is on our figure divided by the peer's, without one on our figure itself.
+"""
+
+TARGETS = {}
+
+for lines in (1, 16, 256):
+    TARGETS["fan-out", f"100 readers, {lines} lines a turn", "C loop", "cpu_us"] = 1.15
+# The bridge parses Kraken's messages and verifies books while it does this.
+TARGETS["saturated", "100 readers", "redis", "cpu_us"] = 0.6
+for channel in ("book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level3", "executions"):
+    TARGETS["normalize", channel, "simdjson", "cpu_us"] = 4
+    TARGETS["normalize", channel, "orjson", "cpu_us"] = 1
+TARGETS["end to end", "1 reader, 10,000/s", "sdk relay", "cpu_us"] = 0.05
+TARGETS["end to end", "1 reader, 10,000/s", "cryptofeed", "cpu_us"] = 0.05
+TARGETS["latency", "100 readers, 1,000/s", None, "p50_us"] = 100
+TARGETS["latency", "100 readers, 1,000/s", None, "p99_us"] = 1000
+TARGETS["scale", "10,000 readers: memory of each", None, "kib"] = 2
+TARGETS["scale", "start to READY", None, "ms"] = 50
