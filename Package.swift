@@ -110,6 +110,14 @@ let package = Package(
     .executableTarget(name: "example-bot", dependencies: ["KrakenBridgeClient"], swiftSettings: strict),
     .executableTarget(name: "kraken-simulate", dependencies: ["BridgeSimulation"], swiftSettings: strict),
 
+    // What the bridge costs inside one process; `scripts/bench` compares it with others. The other end of its sockets
+    // is C, because it lives in a process of its own and the plain C loop that it is compared with shares it.
+    .target(name: "Drain", path: "Tests/Benchmarks/inprocess/Drain"),
+    .executableTarget(
+      name: "kraken-bench",
+      dependencies: ["MarketData", "KrakenWire", "KrakenSession", "FanOut", "BridgeCore", "SimulatedExchange", "Drain"],
+      swiftSettings: strict),
+
     tests("LayeringTests", []),
     // The fuzz targets over their corpus and some thousand mutations; `scripts/fuzz` runs them under libFuzzer.
     .testTarget(

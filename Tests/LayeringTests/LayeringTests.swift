@@ -34,6 +34,7 @@ import Testing
     ("kraken-ctl", ["ControlCommands"]),
     ("kraken-sim", ["KrakenSimulator", "SimulatedExchange"]),
     ("kraken-simulate", ["BridgeSimulation"]),
+    ("kraken-bench", ["BridgeCore", "FanOut", "KrakenSession", "KrakenWire", "MarketData", "SimulatedExchange"]),
     ("example-bot", ["KrakenBridgeClient"]),
   ]
 
