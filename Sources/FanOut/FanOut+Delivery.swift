@@ -256,7 +256,8 @@ extension FanOut {
     private mutating func acknowledgeDirected(_ slot: UInt32, bytes: Int) {
         guard bytes > 0 else { return }
         if bytes == subscribers[Int(slot)].directed.count {
-            subscribers[Int(slot)].directed.removeAll(keepingCapacity: subscribers[Int(slot)].directed.capacity <= 1024)
+            // Answers are rare and readers many: an idle one should not hold on to the room of its last answer.
+            subscribers[Int(slot)].directed = []
         } else {
             subscribers[Int(slot)].directed.removeFirst(bytes)
         }
