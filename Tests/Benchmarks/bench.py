@@ -7,6 +7,7 @@ CPU seconds of the measured process are the first figure; they hardly depend on 
 
 import argparse
 import json
+import resource
 import signal
 import sys
 import time
@@ -112,6 +113,9 @@ def main():
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     signal.signal(signal.SIGALRM, out_of_time)
+    # Thousands of readers; children inherit it.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     found = results.Results()
     measure(options, found)
     with open(options.keep, "w", encoding="utf-8") as file:

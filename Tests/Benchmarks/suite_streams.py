@@ -37,16 +37,19 @@ def saturated(bench):
 
 
 def end_to_end(bench):
-    """Trades at a fixed rate, against what users run instead."""
-    for readers, rate in ((1, 10_000), (10, 5_000), (100, 1_000)):
-        def measure(system, readers=readers, rate=rate):
-            with system(bench.workshop, trades, readers, 2 * rate) as running:
-                running.run(rate // 2, rate=rate)
-                result = running.run(rate * 3 // 2, rate=rate)
-                return figures(result) | {"p50_us": result["latency_us"]["p50"], "p99_us": result["latency_us"]["p99"]}
+    """Trades at a fixed rate and as fast as they go through, against what users run instead."""
+    # Rates that all of them can keep up with on a core of their own. 0 is as fast as it goes.
+    for readers, rate, count in ((1, 0, 20_000), (1, 5_000, 10_000), (10, 2_000, 4_000), (100, 500, 1_000)):
+        def measure(system, readers=readers, rate=rate, count=count):
+            with system(bench.workshop, trades, readers, count * 5 // 4) as running:
+                running.run(count // 4, rate=rate)
+                result = running.run(count, rate=rate)
+                latencies = {f"{key}_us": result["latency_us"][key] for key in ("p50", "p99")} if rate else {}
+                return figures(result) | latencies
 
-        bench.interleave("end to end", f"{readers} reader{'s' * (readers > 1)}, {rate:,}/s", {
+        bench.interleave("end to end", f"{readers} reader{'s' * (readers > 1)}, {f'{rate:,}/s' if rate else 'saturated'}", {
             "bridge": lambda: measure(Bridge),
+            "C relay": lambda: measure(Relay),
             "sdk relay": lambda: measure(SDKRelay),
             "cryptofeed": lambda: measure(Cryptofeed),
         })

@@ -15,13 +15,14 @@ from processes import Load, cpu_seconds, is_listening, resident_bytes
 
 
 class System:
-    """One running system with its readers. `process` is what is measured; None for bare sockets."""
+    """One running system with its readers. `pid` is the process that is measured; None for bare sockets."""
 
     def __init__(self, workshop, make_feed, readers, count):
         self.workshop = workshop
         self.feed = make_feed()
         self.readers = readers
         self.process = None
+        self.pid = None
         self.exchange = None
         self.load = None
         # The messages are the same in every run and kept. A feed of their own makes them, before anything is started:
@@ -38,6 +39,8 @@ class System:
     def __enter__(self):
         try:
             self.open()
+            if self.process:
+                self.pid = self.process.pid
         except BaseException:
             self.__exit__()
             raise
@@ -56,11 +59,11 @@ class System:
 
     def run(self, count, **how):
         """Publishes `count` messages and measures."""
-        before = cpu_seconds(self.process.pid) if self.process else 0
+        before = cpu_seconds(self.pid) if self.pid else 0
         result = self.load.run(count, **how)
-        if self.process:
-            result["cpu_s"] = cpu_seconds(self.process.pid) - before
-            result["rss_bytes"] = resident_bytes(self.process.pid)
+        if self.pid:
+            result["cpu_s"] = cpu_seconds(self.pid) - before
+            result["rss_bytes"] = resident_bytes(self.pid)
         if result["missing"]:
             expected = result["missing"] + result["lines"]
             print(f"bench: {self.name}: {result['missing']} of {expected} lines never came", file=sys.stderr)
@@ -100,6 +103,7 @@ class Bridge(System):
         configuration = bridge_configuration(self.workshop, self.exchange.url, [parameters])
         self.process = start_bridge(self.workshop, configuration)
         upstream = self.exchange.hand_over()
+        self.rss_alone = resident_bytes(self.process.pid)
         lines = json.dumps({"method": "subscribe", "params": request}, separators=(",", ":")) + "\n"
         self.start_load(
             "--publish", f"fd:{upstream.fileno()}", "--heartbeat", "--connect", f"unix:{self.workshop.path('bridge.sock')}",
@@ -244,6 +248,7 @@ class Relay(System):
 
     def open(self):
         self.start_load("--connect", "pair", "--publish", self.how)
+        self.pid = self.load.settled["relay_pid"] or None
 
 
 class Pair(Relay):

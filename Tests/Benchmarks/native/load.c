@@ -303,8 +303,8 @@ int main(int argc, char **argv) {
     take_events(now_ns() + 1000000, 0, &has_command);
     if (now_ns() > deadline) fail_with("the readers did not get their first lines");
   }
-  printf("{\"readers\":%d,\"connect_s\":%.6f,\"settled_s\":%.6f}\n", readers_count, (double)(connected - began) * 1e-9,
-         (double)(now_ns() - began) * 1e-9);
+  printf("{\"readers\":%d,\"connect_s\":%.6f,\"settled_s\":%.6f,\"relay_pid\":%d}\n", readers_count,
+         (double)(connected - began) * 1e-9, (double)(now_ns() - began) * 1e-9, (int)relay_child);
   fflush(stdout);
 
   watch(0, TAG_COMMANDS);
