@@ -83,14 +83,14 @@ class Workshop:
             self.compiled[name] = path
         return self.compiled[name]
 
-    def start(self, name, arguments, pass_fds=(), pipes=False, environment=None):
+    def start(self, name, arguments, pass_fds=(), pipes=False, output=None, environment=None):
         """A child whose errors go to a file, and that the kernel kills should this process be killed."""
         arguments = [str(argument) for argument in arguments]
         self.commands.setdefault(name, shlex.join(arguments))
         with open(self.path(f"{name}.log"), "ab") as errors:
             child = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", *arguments], stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if pipes else errors, stderr=errors, pass_fds=pass_fds, cwd=self.folder,
+                stdout=subprocess.PIPE if pipes else output or errors, stderr=errors, pass_fds=pass_fds, cwd=self.folder,
                 env=os.environ | (environment or {}))
         child.name = name
         self.children.append(child)
@@ -129,11 +129,11 @@ class Workshop:
                 raise Failed(f"{what} in vain: {self.said(child.name)}")
             time.sleep(0.005)
 
-    def output(self, arguments, seconds=120):
+    def output(self, arguments, pass_fds=(), seconds=120):
         """Runs a program to its end and reads the JSON object that it prints."""
         name = os.path.basename(arguments[0])
         arguments = [str(argument) for argument in arguments]
-        child = self.start(name, arguments, pipes=True)
+        child = self.start(name, arguments, pass_fds, pipes=True)
         try:
             out, _ = child.communicate(timeout=seconds)
         except subprocess.TimeoutExpired as failure:
