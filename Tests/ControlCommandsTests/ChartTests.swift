@@ -39,8 +39,10 @@ import Testing
         "         █  ░  ◂10.5",
         "         █  │  ┤10.0",
         "         00:01  UTC",
-        "+ - zoom  q quit   █ rising  ░ falling",
+        "q quit  + - zoom",
       ])
+    let wide = view.rows(size: TerminalSize(columns: 37, rows: 8), style: plain, link: .connected, now: 0)
+    #expect(wide.last == "q quit  + - zoom  █ rising  ░ falling")
   }
 
   @Test func closeCandlesAreLinesAndOthersBlocks() {

@@ -1,4 +1,4 @@
-// What people read: the status page, events as text, and doctor's judgements.
+// What people read: the status page and events as text.
 
 import KrakenBridgeClient
 import Testing
@@ -84,59 +84,5 @@ import Testing
       try rows(#"{"channel":"trade","type":"snapshot","symbol":"A/B","seq":2,"data":[{"side":"buy","price":1.0,"qty":2,"ord_type":"limit","trade_id":7}]}"#)
         == ["trade,snapshot,A/B,2,,,,buy,1.0,2,limit,7"])
     #expect(try rows(#"{"channel":"novel","type":"update","seq":2,"data":{"x":1.50,"y":"a,b"}}"#) == ["novel,update,,2,,,,1.50,\"a,b\""])
-  }
-
-  // MARK: doctor
-
-  @Test func findingsOfAStatus() {
-    let well = Finding.status(
-      json(#"{"upstreams":[{"name":"public","state":"online"}],"budget":{"attempts_left":99,"attempts_max":100},"topics":{"live":3,"stale":0},"subscribers":{"lagging":0}}"#))
-    #expect(well.allSatisfy { $0.verdict == .ok })
-    #expect(well.map(\.subject) == ["upstream", "budget", "topics"])
-    let ill = Finding.status(
-      json(#"{"upstreams":[{"name":"public","state":"offline","reason":"closed"},{"name":"level3","state":"maintenance"}],"budget":{"attempts_left":3,"attempts_max":100},"topics":{"stale":1,"refused":2},"subscribers":{"lagging":4}}"#))
-    #expect(ill.map(\.verdict) == [.bad, .warning, .warning, .warning, .warning])
-    #expect(ill.allSatisfy { $0.advice != nil })
-    #expect(ill[3].detail == "1 stale, 2 refused")
-  }
-
-  @Test func findingsOfTheWayToKraken() {
-    #expect(Finding.reachability("REST", host: "h", curl: (0, "")).verdict == .ok)
-    #expect(Finding.reachability("REST", host: "h", curl: nil).verdict == .skipped)
-    for (status, words) in [(6, "DNS"), (7, "cannot be reached"), (28, "cannot be reached"), (35, "TLS"), (60, "TLS"), (22, "curl ends with 22")] as [(Int32, String)] {
-      let finding = Finding.reachability("REST", host: "h", curl: (status, ""))
-      #expect(finding.verdict == .bad && finding.detail.contains(words) && finding.advice != nil)
-    }
-    #expect(Finding.clock(aheadBySeconds: 1.9).verdict == .ok)
-    #expect(Finding.clock(aheadBySeconds: -30).detail.hasPrefix("30.0 s behind Kraken's"))
-    #expect(Examination.remoteHost(of: "wss://ws.kraken.com/v2") == "ws.kraken.com")
-    #expect(Examination.remoteHost(of: "wss://ws.kraken.com:443/v2") == "ws.kraken.com")
-    for local in ["ws://127.0.0.1:8080/v2", "ws://localhost/v2", "ws://[::1]:80/v2", "nonsense"] { #expect(Examination.remoteHost(of: local) == nil) }
-  }
-
-  @Test func findingsOfTheMachine() {
-    let limits = "Limit                     Soft Limit           Hard Limit           Units\nMax open files            1024                 524288               files\n"
-    #expect(Finding.descriptors(limits: limits, used: 5).verdict == .warning)
-    let high = "Max open files            65536                 524288               files\n"
-    #expect(Finding.descriptors(limits: high, used: 5).verdict == .ok)
-    #expect(Finding.descriptors(limits: high, used: 60000).verdict == .warning)
-    #expect(Finding.descriptors(limits: "", used: nil).verdict == .skipped)
-    #expect(Finding.unit(nil).verdict == .skipped)
-    #expect(Finding.unit("active").verdict == .ok)
-    #expect(Finding.unit("failed").verdict == .bad)
-    #expect(Finding.unit("inactive").verdict == .warning)
-    #expect(Finding.configuration(nil).verdict == .skipped)
-    #expect(Finding.configuration((0, "fine")).verdict == .ok)
-    let wrong = Finding.configuration((78, "a: wrong\nb: wrong\n"))
-    #expect(wrong.verdict == .bad && wrong.detail == "a: wrong; b: wrong")
-  }
-
-  @Test func findingsOfTheSocket() {
-    let address = BridgeAddress(path: "/x")
-    let forbidden = Finding.daemon(address, hello: nil, error: BridgeError(.notPermitted, "no"))
-    #expect(forbidden.subject == "permission" && forbidden.verdict == .bad)
-    #expect(Finding.daemon(address, hello: nil, error: BridgeError(.unreachable, "no daemon", advice: "start it")).advice == "start it")
-    #expect(Finding("a", .ok, "b").lines(plain) == ["✓ a              b"])
-    #expect(Finding("a", .bad, "b", advice: "c").lines(plain) == ["✗ a              b", "                 → c"])
   }
 }

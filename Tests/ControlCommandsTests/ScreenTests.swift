@@ -103,7 +103,8 @@ private func book(_ type: String, bids: [(String, String)], asks: [(String, Stri
 
   @Test func aLostDaemonIsSaid() {
     let rows = view().rows(size: TerminalSize(columns: 60, rows: 24), style: plain, link: .lost("no daemon at /x", since: 3), now: 75)
-    #expect(rows.last == " no daemon at /x; trying again for 1 min 12 s ")
+    #expect(rows[0].hasSuffix("  STALE: no daemon "))
+    #expect(rows.last == " trying again for 1 min 12 s: no daemon at /x ")
     #expect(LinkState.connected.failed("lost", now: 3) == .lost("lost", since: 3))
     #expect(LinkState.lost("lost", since: 3).failed("no daemon", now: 9) == .lost("no daemon", since: 3))
   }
@@ -128,7 +129,41 @@ private func book(_ type: String, bids: [(String, String)], asks: [(String, Stri
     let rows = view.rows(size: TerminalSize(columns: 60, rows: 24), style: plain, link: .connected, now: 0).map { $0.trimmingTrailingSpaces() }
     #expect(
       rows == [
-        "BTC/USD trades", "00:34:22.5   ▼ 1.49  1.0  ████████", "00:34:21.060 ▲ 1.50  2.0  ████████████████", "q quit",
+        "BTC/USD trades", "00:34:22.5   ▼ 1.49  1.0  " + String(repeating: "█", count: 17),
+        "00:34:21.060 ▲ 1.50  2.0  " + String(repeating: "█", count: 34), "q quit",
       ])
+    let narrow = TerminalSize(columns: 25, rows: 24)
+    #expect(view.rows(size: narrow, style: plain, link: .connected, now: 0)[2] == "00:34:21.060 ▲ 1.50  2.0")
+    #expect(view.rows(size: narrow, style: plain, link: .lost("", since: 0), now: 0)[0] == "BTC/USD trades  STALE: no daemon ")
+  }
+}
+
+@Suite struct LiveStateTests {
+  private func state() -> LiveState<TradesView> {
+    var state = LiveState(view: TradesView(symbol: "BTC/USD"))
+    state.isShown = true
+    return state
+  }
+
+  private func picture(_ state: inout LiveState<TradesView>) -> String {
+    state.repaint()
+    return state.changes(size: TerminalSize(columns: 80, rows: 24), style: plain) ?? ""
+  }
+
+  /// Being connected again is not enough: what is shown is old until the bridge has said what was missed.
+  @Test func staleFromTheLossUntilTheBridgeHasCaughtUp() throws {
+    var state = state()
+    guard case .hello(let hello) = message(#"{"channel":"bridge","type":"hello","seq":1,"data":{"version":"1","protocol":1}}"#)
+    else { preconditionFailure("no hello") }
+    #expect(picture(&state).contains("connecting…"))
+    try state.receive(.connected(hello, resumedAfter: nil))
+    try state.receive(.caughtUp)
+    #expect(picture(&state).contains("q quit"))
+    try state.receive(.disconnected(BridgeError(.connectionLost, "gone"), retryIn: .seconds(1)))
+    #expect(picture(&state).contains("STALE: no daemon"))
+    try state.receive(.connected(hello, resumedAfter: 1))
+    #expect(picture(&state).contains("STALE: no daemon"))
+    try state.receive(.caughtUp)
+    #expect(!picture(&state).contains("STALE"))
   }
 }

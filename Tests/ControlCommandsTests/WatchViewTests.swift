@@ -81,13 +81,13 @@ import Testing
         "ADA/EUR      0.50  +3.25 %  1.0  1.5     0.5     90… STALE silent",
         "BTC/USD  81776.60  -1.50 %  1.0  1.5     0.5       5     ▄▄  62 s",
         "ETH/USD   3217.03  +0.10 %  1.0  1.5     0.5      70     ▄▄  60 s",
-        "sort: s l c p v a  r reverse  / filter  arrows scroll  q quit",
+        "q quit  / filter  sort: s l c p v a  r reverse  arrows scroll",
       ])
     view.receive(ticker("ADA/EUR", last: "0.51", type: "snapshot"), now: 73)
     #expect(!view.rows(size: TerminalSize(columns: 80, rows: 24), style: plain, link: .connected, now: 73).contains { $0.contains("STALE") })
   }
 
-  @Test(arguments: [(64, ""), (65, "5 MIN"), (80, "20 MIN"), (90, "30 MIN"), (200, "30 MIN")])
+  @Test(arguments: [(57, ""), (58, "5 MIN"), (64, "11 MIN"), (65, "5 MIN"), (80, "20 MIN"), (90, "30 MIN"), (200, "30 MIN")])
   func sparklineTakesTheRoomThereIs(width: Int, title: String) {
     let rows = view().rows(size: TerminalSize(columns: width, rows: 24), style: plain, link: .connected, now: 12)
     #expect(rows[1].contains(title) && rows[1].contains(" MIN") == !title.isEmpty)
@@ -95,7 +95,26 @@ import Testing
     #expect(rows[1].count <= width)
   }
 
-  @Test(arguments: [(58, "VOLUME"), (57, "SPREAD"), (49, "ASK"), (20, "LAST")])
+  /// Rows keep what was known, marked one by one, until the daemon is back.
+  @Test func withoutADaemonNothingIsLive() {
+    let view = view()
+    let size = TerminalSize(columns: 80, rows: 24)
+    let lost = view.rows(size: size, style: plain, link: .lost("no daemon at /x", since: 70), now: 72)
+    #expect(lost[0].contains(" 3 STALE "))
+    #expect(lost[2..<5].allSatisfy { $0.hasSuffix(" STALE no daemon") && $0.count == 80 })
+    #expect(lost[5] == " trying again for 2 s: no daemon at /x ")
+    #expect(!view.rows(size: size, style: plain, link: .connected, now: 72).joined().contains("STALE"))
+  }
+
+  @Test(arguments: [
+    (5, "q quit"), (15, "q quit"), (16, "q quit  / filter"), (40, "q quit  / filter  sort: s l c p v a"),
+    (80, "q quit  / filter  sort: s l c p v a  r reverse  arrows scroll"),
+  ])
+  func hintsAreLeftOutWhereItIsNarrow(columns: Int, hints: String) {
+    #expect(view().rows(size: TerminalSize(columns: columns, rows: 24), style: plain, link: .connected, now: 12).last == hints)
+  }
+
+  @Test(arguments: [(52, "VOLUME"), (51, "SPREAD"), (44, "ASK"), (20, "LAST")])
   func columnsGiveWayWhereItIsNarrow(width: Int, last: String) {
     var view = view()
     view.receive(message(#"{"channel":"bridge","type":"stale","seq":2,"data":{"reason":"silent","topics":[{"channel":"ticker","symbol":"ADA/EUR"}]}}"#), now: 12)

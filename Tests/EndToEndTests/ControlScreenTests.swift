@@ -72,7 +72,9 @@ struct ControlScreenTests {
     // While there is no daemon, the picture stands and says so; a resize changes nothing about that.
     world.bridge.signal(SIGTERM)
     try world.bridge.wait()
-    func isMarked(_ rows: [String]) -> Bool { rows.first?.hasPrefix(title) == true && rows.joined().contains("trying again for") }
+    func isMarked(_ rows: [String]) -> Bool {
+      rows.first?.hasPrefix(title) == true && rows.joined().contains("trying again for") && rows.joined().contains("STALE")
+    }
     try screen.wait("marked as lost", until: isMarked)
     try screen.resize(columns: 100, rows: 20)
     try screen.wait("still marked") { isMarked($0) && $0.count == 20 }

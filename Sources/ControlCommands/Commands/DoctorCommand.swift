@@ -21,7 +21,7 @@ struct DoctorCommand: ControlCommand {
     let style = options.style(on: console)
     let format = options.format(on: console)
     if format == .csv { try console.write(line: "check,verdict,detail,advice") }
-    let findings = try await Examination(address: options.address(on: console), checksNetwork: network).run { finding in
+    let findings = try await Examination(address: options.address(on: console), checksNetwork: network).examine { finding in
       switch format {
       case .json: try console.write(line: finding.json.bytes)
       case .csv: try console.write(line: Table.csvLine(finding.json.members.map(\.value.plainText)))

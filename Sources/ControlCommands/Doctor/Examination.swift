@@ -5,37 +5,74 @@ import Glibc
 import KrakenBridgeClient
 
 struct Examination: Sendable {
+  /// Runs a program to its end: its exit status and everything it wrote, `nil` if there is no such program.
+  typealias Programs = @Sendable (_ arguments: [String]) -> (status: Int32, text: String)?
+
   let address: BridgeAddress
   let checksNetwork: Bool
+  var run: Programs = { ChildProcess.output(of: $0) }
 
   /// Looks at everything; `report` gets each finding as soon as it is there.
-  func run(_ report: (Finding) throws -> Void) async throws -> [Finding] {
+  func examine(_ report: (Finding) throws -> Void) async throws -> [Finding] {
     var findings: [Finding] = []
     func note(_ finding: Finding) throws {
       findings.append(finding)
       try report(finding)
     }
     var status: JSON?
+    var ahead: Double?
     do {
       let bridge = try await BridgeConnection.connect(to: address)
       defer { bridge.close() }
       try note(.daemon(address, hello: bridge.hello, error: nil))
       status = try await bridge.ask(BridgeRequest("status")).result
+      ahead = await clockOffset()
     } catch let error as BridgeError {
       try note(.daemon(address, hello: nil, error: error))
     }
     for finding in status.map(Finding.status) ?? [] { try note(finding) }
     if let pid = status?["pid"]?.int { try note(descriptors(of: pid)) }
-    try note(.unit(unitState()))
-    try note(.configuration(ChildProcess.output(of: ["kraken-bridged", "--check-config"])))
-    for finding in checksNetwork ? network(status) : [] { try note(finding) }
+    try note(.unit(unitState(), daemonAnswers: status != nil))
+    try note(.configuration(run(["kraken-bridged", "--check-config"])))
+    if checksNetwork {
+      let way = network(status)
+      for finding in way.findings { try note(finding) }
+      ahead = ahead ?? way.ahead
+    }
+    try note(.clock(aheadBySeconds: ahead))
     return findings
   }
 
   private func unitState() -> String? {
-    guard access("/run/systemd/system", F_OK) == 0 else { return nil }
-    return ChildProcess.output(of: ["systemctl", "is-active", "kraken-bridge.service"])?.text
-      .split(separator: "\n").first.map(String.init)
+    guard let text = run(["systemctl", "is-active", "kraken-bridge.service"])?.text, !text.contains("not been booted with systemd")
+    else { return nil }
+    return text.split(separator: "\n").first.map(String.init)
+  }
+
+  /// By how much the daemon's clock is ahead of the times in the first line that comes from Kraken now, the way here
+  /// included; `nil` if none comes soon.
+  private func clockOffset() async -> Double? {
+    let lines = BridgeFeed(address, [Subscription("ticker", ["*"]), Subscription("trade", ["*"])], reconnects: false)
+    return await withTaskGroup(of: Double?.self) { group in
+      group.addTask {
+        do {
+          for try await case .message(.event(let event)) in lines where event.kind == .update {
+            if let time = event.time.flatMap(ReplayClock.seconds), let received = event.received.flatMap(ReplayClock.seconds) {
+              return received - time
+            }
+          }
+        } catch {
+          // Whatever ails the connection is told by other findings.
+        }
+        return nil
+      }
+      group.addTask {
+        try? await Task.sleep(for: .seconds(3))
+        return nil
+      }
+      defer { group.cancelAll() }
+      return await group.next() ?? nil
+    }
   }
 
   private func descriptors(of pid: Int) -> Finding {
@@ -50,25 +87,22 @@ struct Examination: Sendable {
     return .descriptors(limits: limits, used: used)
   }
 
-  /// The way to Kraken as curl finds it: name, connection, TLS, answer, and what time it is there.
-  private func network(_ status: JSON?) -> [Finding] {
+  /// The way to Kraken as curl finds it: name, connection, TLS, answer; and by how much our clock is ahead of the time there.
+  private func network(_ status: JSON?) -> (findings: [Finding], ahead: Double?) {
     let url = status?["upstreams"]?.elements.first { $0["name"] == "public" }?["url"]?.string ?? "wss://ws.kraken.com/v2"
     guard let host = Self.remoteHost(of: url) else {
-      return [Finding("network", .skipped, "the upstream is on this machine: \(url)")]
+      return ([Finding("network", .skipped, "the upstream is on this machine: \(url)")], nil)
     }
     // Any answer will do: what is asked is whether name, connection and TLS work.
     let socket = curl(["-o", "/dev/null", "https://\(host)/"])
     let time = curl(["--fail", "https://api.kraken.com/0/public/Time"])
-    var findings = [Finding.reachability("WebSocket", host: host, curl: socket), .reachability("REST", host: "api.kraken.com", curl: time)]
-    if let text = time?.text, let theirs = JSON(parsing: text)?["result"]?["unixtime"]?.approximate {
-      // Kraken gives whole seconds: on average half a second has passed since.
-      findings.append(.clock(aheadBySeconds: Self.wallSeconds() - theirs - 0.5))
-    }
-    return findings
+    // Kraken gives whole seconds: on average half a second has passed since.
+    let ahead = time.flatMap { JSON(parsing: $0.text)?["result"]?["unixtime"]?.approximate }.map { wallSeconds() - $0 - 0.5 }
+    return ([.reachability("WebSocket", host: host, curl: socket), .reachability("REST", host: "api.kraken.com", curl: time)], ahead)
   }
 
   private func curl(_ arguments: [String]) -> (status: Int32, text: String)? {
-    ChildProcess.output(of: ["curl", "--silent", "--max-time", "10"] + arguments)
+    run(["curl", "--silent", "--max-time", "10"] + arguments)
   }
 
   /// The host of a URL, unless it is this machine.
@@ -77,12 +111,6 @@ struct Examination: Sendable {
     let authority = url[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
     let host = authority.hasPrefix("[") ? String(authority.dropFirst().prefix { $0 != "]" }) : String(authority.prefix { $0 != ":" })
     return host.isEmpty || host == "localhost" || host == "::1" || host.hasPrefix("127.") ? nil : host
-  }
-
-  private static func wallSeconds() -> Double {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   private static func contents(_ path: String) -> String? {

@@ -87,7 +87,14 @@ extension Finding {
     let name = upstream["name"]?.plainText ?? "?"
     let state = upstream["state"]?.plainText ?? "unknown"
     var detail = "\(name) \(state)"
-    if let reason = upstream["reason"]?.string { detail += ": \(reason)" }
+    let reason = upstream["reason"]?.string
+    if let reason { detail += ": \(reason)" }
+    if upstream["wanted"]?.bool == false, reason == nil { return Finding("upstream", .ok, "\(name) idle: nobody asks for it") }
+    if reason?.hasPrefix("no token") == true {
+      return Finding(
+        "upstream", .bad, detail,
+        advice: "is the API key right, and may it see balances and orders? replace api-key and api-secret, then: kraken-ctl reload")
+    }
     switch state {
     case "online", "disabled": return Finding("upstream", .ok, detail)
     case "maintenance", "cancel_only", "post_only":
@@ -98,8 +105,10 @@ extension Finding {
   }
 
   /// - Parameter state: what `systemctl is-active` says; `nil` without systemd.
-  static func unit(_ state: String?) -> Finding {
+  static func unit(_ state: String?, daemonAnswers: Bool = false) -> Finding {
     switch state {
+    case "inactive" where daemonAnswers, "unknown" where daemonAnswers:
+      Finding("systemd", .skipped, "the daemon that answers is not kraken-bridge.service")
     case nil: Finding("systemd", .skipped, "no systemd here")
     case "active": Finding("systemd", .ok, "kraken-bridge.service is active")
     case "activating", "reloading":
@@ -119,8 +128,9 @@ extension Finding {
     return Finding("configuration", .bad, text.joined(separator: "; "), advice: "correct it, then: kraken-ctl reload")
   }
 
-  /// - Parameter seconds: by how much our clock is ahead of Kraken's.
-  static func clock(aheadBySeconds seconds: Double) -> Finding {
+  /// - Parameter seconds: by how much our clock is ahead of Kraken's, if there was anything to tell it from.
+  static func clock(aheadBySeconds seconds: Double?) -> Finding {
+    guard let seconds else { return Finding("clock", .skipped, "no line with Kraken's time came") }
     let text = "\(Quantity.fixed(abs(seconds), places: 1)) s \(seconds < 0 ? "behind" : "ahead of") Kraken's"
     return abs(seconds) <= 2
       ? Finding("clock", .ok, "within 2 s of Kraken's")

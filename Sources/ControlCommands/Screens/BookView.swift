@@ -37,7 +37,7 @@ struct BookView: LiveView {
   }
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
-    let perSide = max(1, min(depth, (size.rows - 5) / 2))
+    let perSide = max(1, min(depth, (size.rows - 4) / 2))
     let ladderWidth = size.columns >= 76 ? size.columns - 36 : size.columns
     let asks = Array(ladder.asks.prefix(perSide))
     let bids = Array(ladder.bids.prefix(perSide))
@@ -48,7 +48,7 @@ struct BookView: LiveView {
     left.append(middle(style, width: ladderWidth))
     left += zip(bids, Ladder.cumulative(bids)).map { columns.row($0, sum: $1, ink: .good, style: style) }
 
-    var out = [title(style)]
+    var out = [title(style) + health.mark(style, link: link)]
     if ladderWidth < size.columns {
       let right = [style.paint("RECENT TRADES", .dim)] + tape.rows(left.count - 1, style: style)
       out += left.enumerated().map { index, row in
@@ -57,12 +57,12 @@ struct BookView: LiveView {
     } else {
       out += left
     }
-    out += [link.notice(style, now: now) ?? style.paint("q quit", .dim)]
+    out += [link.footer(["q quit"], columns: size.columns, style: style, now: now)]
     return out
   }
 
   private func title(_ style: Style) -> String {
-    style.paint("\(topic?.symbol ?? symbol) book", .bold) + style.paint("  depth \(depth)", .dim) + health.mark(style)
+    style.paint("\(topic?.symbol ?? symbol) book", .bold) + style.paint("  depth \(depth)", .dim)
   }
 
   private func middle(_ style: Style, width: Int) -> String {

@@ -33,8 +33,8 @@ struct ChartPlot {
   }
 
   /// What the bodies mean where there are no colours.
-  func legend(_ style: Style) -> String {
-    style.isColored ? "" : columnsPerCandle == 1 ? "   ┃ rising  ┇ falling" : "   █ rising  ░ falling"
+  func legend(_ style: Style) -> [String] {
+    style.isColored ? [] : columnsPerCandle == 1 ? ["┃ rising", "┇ falling"] : ["█ rising", "░ falling"]
   }
 
   func rows(_ style: Style) -> [String] {

@@ -67,23 +67,26 @@ struct ChartView: LiveView {
   }
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
-    func footer(_ legend: String = "") -> String { link.notice(style, now: now) ?? style.paint("+ - zoom  q quit", .dim) + legend }
+    let mark = health.mark(style, link: link)
+    func footer(_ legend: [String] = []) -> String {
+      link.footer(["q quit", "+ - zoom"] + legend, columns: size.columns, style: style, now: now)
+    }
     guard let last = candles.last else {
-      return [title(nil, style), isKnown ? "no candles yet" : "waiting for candles…", footer()]
+      return [title(nil, mark, style), isKnown ? "no candles yet" : "waiting for candles…", footer()]
     }
     let plot = ChartPlot(candles: candles, width: size.columns, height: max(6, size.rows - 2), zoom: zoom, interval: interval)
-    return [title(last, style)] + plot.rows(style) + [footer(plot.legend(style))]
+    return [title(last, mark, style)] + plot.rows(style) + [footer(plot.legend(style))]
   }
 
-  private func title(_ last: Candle?, _ style: Style) -> String {
-    var words = [style.paint("\(topic?.symbol ?? symbol) \(Self.name(ofInterval: interval))", .bold)]
+  private func title(_ last: Candle?, _ mark: String, _ style: Style) -> String {
+    var words = [style.paint("\(topic?.symbol ?? symbol) \(Self.name(ofInterval: interval))", .bold) + mark]
     if let last {
       for (name, value) in [("O", last.open), ("H", last.high), ("L", last.low), ("C", last.close)] {
         words.append(style.paint(name, .dim) + " " + style.paint(value.description, last.ink))
       }
       words.append(style.paint("V", .dim) + " " + last.volumeText)
     }
-    return words.joined(separator: "  ") + health.mark(style)
+    return words.joined(separator: "  ")
   }
 
   static func name(ofInterval minutes: Int) -> String {

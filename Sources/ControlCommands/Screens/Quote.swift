@@ -84,8 +84,12 @@ struct QuoteColumns {
   private let sparklineColumns: Int
   private let cutsVolume: Bool
   var showsSparkline: Bool { sparklineColumns > 0 }
+  /// Two spaces between columns, one where it is narrow.
+  private let separator: String
   private let style: Style
   private let now: Double
+  /// Why no row is live, if none is.
+  private let staleReason: String?
 
   /// The age and the space before it.
   private static let ageColumns = 6
@@ -93,26 +97,31 @@ struct QuoteColumns {
   private static let sparklineColumnsMin = 5
   private static let titles = ["SYMBOL", "LAST", "CHANGE", "BID", "ASK", "SPREAD", "VOLUME"]
 
-  init(_ quotes: [Quote], width: Int, style: Style, now: Double) {
+  init(_ quotes: [Quote], width: Int, style: Style, now: Double, staleReason: String? = nil) {
     var widths = Self.titles.map(\.utf8.count)
     for quote in quotes {
       for (index, cellWidth) in quote.cellWidths.enumerated() { widths[index] = max(widths[index], cellWidth) }
     }
-    func room() -> Int { width - (widths.reduce(0, +) + 2 * (widths.count - 1) + Self.ageColumns) }
-    cutsVolume = room() < 2 + Self.sparklineColumnsMin
+    var gap = 2
+    func room() -> Int { width - (widths.reduce(0, +) + gap * (widths.count - 1) + Self.ageColumns) }
+    func isNarrow() -> Bool { room() < gap + Self.sparklineColumnsMin }
+    cutsVolume = isNarrow()
     if cutsVolume { widths[6] = max(Self.titles[6].utf8.count, quotes.map(\.shortVolume.utf8.count).max() ?? 0) }
+    if isNarrow() { gap = 1 }
     while widths.count > 2, room() < 0 { widths.removeLast() }
     self.width = width
     self.widths = widths
     self.style = style
     self.now = now
-    let columns = min(Quote.minutesMax, room() - 2)
+    self.staleReason = staleReason
+    separator = String(repeating: " ", count: gap)
+    let columns = min(Quote.minutesMax, room() - gap)
     sparklineColumns = columns >= Self.sparklineColumnsMin ? columns : 0
   }
 
   var heading: String {
     var out = line(Self.titles)
-    if sparklineColumns > 0 { out += "  " + "\(sparklineColumns) MIN".fitted(to: sparklineColumns) }
+    if sparklineColumns > 0 { out += separator + "\(sparklineColumns) MIN".fitted(to: sparklineColumns) }
     return out + "  " + "AGE".fitted(to: 4, alignedRight: true)
   }
 
@@ -122,15 +131,16 @@ struct QuoteColumns {
     if widths.count > 2 {
       cells[2] = style.paint(cells[2].fitted(to: widths[2], alignedRight: true), quote.changePercent.hasPrefix("-") ? .bad : .good)
     }
-    if quote.staleReason == nil, quote.direction != 0 {
+    let staleReason = staleReason ?? quote.staleReason
+    if staleReason == nil, quote.direction != 0 {
       cells[1] = style.paint(cells[1].fitted(to: widths[1], alignedRight: true), quote.direction > 0 ? .boldGood : .boldBad)
     }
     var out = line(cells)
-    if sparklineColumns > 0 { out += "  " + style.paint(quote.sparkline(now: now, columns: sparklineColumns), .accent) }
+    if sparklineColumns > 0 { out += separator + style.paint(quote.sparkline(now: now, columns: sparklineColumns), .accent) }
     let age = max(0, now - quote.updatedAt)
     let ageText = age < 100 ? "\(Int(age)) s" : age < 6000 ? "\(Int(age / 60)) m" : "\(Int(age / 3600)) h"
     out += "  " + ageText.fitted(to: 4, alignedRight: true)
-    guard let reason = quote.staleReason else { return out }
+    guard let reason = staleReason else { return out }
     // The mark is seen whatever else has to give way.
     let mark = "STALE \(reason)"
     return out.clipped(to: max(0, width - 1 - mark.utf8.count)) + " " + style.paint(mark, .boldWarning)
@@ -138,6 +148,6 @@ struct QuoteColumns {
 
   private func line(_ cells: [String]) -> String {
     zip(cells, widths).enumerated().map { index, cell in cell.0.fitted(to: cell.1, alignedRight: index > 0) }
-      .joined(separator: "  ")
+      .joined(separator: separator)
   }
 }

@@ -20,8 +20,8 @@ struct TopicHealth: Sendable, Equatable {
   }
 
   /// A mark to stand beside what is shown; empty when all is well.
-  func mark(_ style: Style) -> String {
-    if let staleReason { return " " + style.paint(" STALE: \(staleReason) ", .boldWarning) }
+  func mark(_ style: Style, link: LinkState) -> String {
+    if let staleReason = link.staleReason ?? staleReason { return " " + style.paint(" STALE: \(staleReason) ", .boldWarning) }
     if let gapReason { return " " + style.paint(" gap: \(gapReason) ", .warning) }
     return ""
   }

@@ -39,14 +39,18 @@ struct TradeTape: Sendable {
   }
 
   /// Rows of time, price and quantity. Prices and quantities are aligned at their right.
-  func rows(_ count: Int, style: Style, barWidth: Int = 0) -> [String] {
+  ///
+  /// - Parameter width: with a width to fill, times are exact and sizes have bars, as far as there is room.
+  func rows(_ count: Int, style: Style, width: Int? = nil) -> [String] {
     let shown = trades.prefix(count)
     let priceWidth = shown.map { $0.price.utf8.count }.max() ?? 0
     let qtyWidth = shown.map { $0.qty.utf8.count }.max() ?? 0
+    let clockWidth = width == nil ? 8 : 12
+    let barWidth = min(40, (width ?? 0) - (clockWidth + 3 + priceWidth + 2 + qtyWidth + 2))
     let largest = shown.compactMap { Double($0.qty) }.max() ?? 0
     return shown.map { trade in
       let ink: Style.Ink = trade.isBuy ? .good : .bad
-      var row = style.paint(String(EventText.clock(trade.time).prefix(barWidth > 0 ? 12 : 8)), .dim)
+      var row = style.paint(String(EventText.clock(trade.time).prefix(clockWidth)), .dim)
       row += " " + style.paint(trade.isBuy ? "▲" : "▼", ink)
       row += " " + style.paint(trade.price.fitted(to: priceWidth, alignedRight: true), ink)
       row += "  " + trade.qty.fitted(to: qtyWidth, alignedRight: true)

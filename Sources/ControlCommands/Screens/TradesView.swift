@@ -26,9 +26,9 @@ struct TradesView: LiveView {
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
     let count = max(1, size.rows - 2)
-    var body = tape.rows(count, style: style, barWidth: max(8, min(40, size.columns - 44)))
+    var body = tape.rows(count, style: style, width: size.columns)
     if body.isEmpty { body = [tape.isKnown ? "no trades yet" : "waiting for trades…"] }
-    let title = style.paint("\(topic?.symbol ?? symbol) trades", .bold) + health.mark(style)
-    return [title] + body + [link.notice(style, now: now) ?? style.paint("q quit", .dim)]
+    let title = style.paint("\(topic?.symbol ?? symbol) trades", .bold) + health.mark(style, link: link)
+    return [title] + body + [link.footer(["q quit"], columns: size.columns, style: style, now: now)]
   }
 }

@@ -117,16 +117,16 @@ struct WatchView: LiveView {
 
   func rows(size: TerminalSize, style: Style, link: LinkState, now: Double) -> [String] {
     let visible = self.visible
-    let columns = QuoteColumns(visible, width: size.columns, style: style, now: now)
-    var out = [title(visible.count, style), style.paint(columns.heading, .dim)]
+    let columns = QuoteColumns(visible, width: size.columns, style: style, now: now, staleReason: link.staleReason)
+    var out = [title(visible.count, link, style), style.paint(columns.heading, .dim)]
     out += onScreen(size, of: visible).map(columns.row)
     if quotes.isEmpty { out.append(emptyText) }
-    let help = takesText ? "filter: \(filter)█" : "sort: s l c p v a  r reverse  / filter  arrows scroll  q quit"
-    return out + [link.notice(style, now: now) ?? style.paint(help, .dim)]
+    let hints = takesText ? ["filter: \(filter)█"] : ["q quit", "/ filter", "sort: s l c p v a", "r reverse", "arrows scroll"]
+    return out + [link.footer(hints, columns: size.columns, style: style, now: now)]
   }
 
-  private func title(_ count: Int, _ style: Style) -> String {
-    let stale = quotes.values.count { $0.staleReason != nil }
+  private func title(_ count: Int, _ link: LinkState, _ style: Style) -> String {
+    let stale = link.staleReason == nil ? quotes.values.count { $0.staleReason != nil } : quotes.count
     var words = [style.paint(count == 1 ? "1 symbol" : "\(count) symbols", .bold), "by \(sortKey)\(isReversed ? ", reversed" : "")"]
     if !filter.isEmpty, !takesText { words.append("filter \(filter)") }
     if stale > 0 { words.append(style.paint(" \(stale) STALE ", .boldWarning)) }

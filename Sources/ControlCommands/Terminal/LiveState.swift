@@ -24,8 +24,11 @@ struct LiveState<View: LiveView>: Sendable {
   mutating func receive(_ element: FeedElement) throws(BridgeError) {
     isChanged = true
     switch element {
-    case .connected: link = .connected
-    case .caughtUp: isCaughtUp = true
+    // What is shown is from before, until the bridge has said what became of it.
+    case .connected: break
+    case .caughtUp:
+      link = .connected
+      isCaughtUp = true
     case .disconnected(let error, _): link = link.failed(error.message, now: screenSeconds())
     case .message(let message):
       if case .answer(let answer) = message, answer.symbol == nil || view.subscriptions.allSatisfy({ $0.symbols.count == 1 }) {

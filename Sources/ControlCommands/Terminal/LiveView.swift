@@ -33,12 +33,29 @@ enum LinkState: Sendable, Equatable {
   /// Why there is none at the moment, and since when.
   case lost(String, since: Double)
 
-  /// A line to show in place of the help line, if there is something to say.
-  func notice(_ style: Style, now: Double) -> String? {
+  /// Why nothing on the screen is live, whatever the topics were when the connection was lost.
+  var staleReason: String? {
+    if case .lost = self { "no daemon" } else { nil }
+  }
+
+  /// The last line of a picture: what there is to say of the connection, or else as many of the hints, the important ones
+  /// first, as there are columns for.
+  func footer(_ hints: [String], columns: Int, style: Style, now: Double) -> String {
+    if let notice = notice(style, now: now) { return notice }
+    var shown = hints.prefix(1).joined()
+    for hint in hints.dropFirst() {
+      guard shown.count + 2 + hint.count <= columns else { break }
+      shown += "  " + hint
+    }
+    return style.paint(shown, .dim)
+  }
+
+  /// A line to show in place of the hints, if there is something to say.
+  private func notice(_ style: Style, now: Double) -> String? {
     switch self {
     case .connecting: style.paint("connecting…", .dim)
     case .connected: nil
-    case .lost(let why, let since): style.paint(" \(why); trying again for \(Quantity.seconds(now - since)) ", .boldWarning)
+    case .lost(let why, let since): style.paint(" trying again for \(Quantity.seconds(now - since)): \(why) ", .boldWarning)
     }
   }
 
