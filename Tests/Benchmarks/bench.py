@@ -53,7 +53,7 @@ def measure(options, found):
         with Workshop(options.bin, options.native, options.python) as workshop:
             try:
                 BENCHMARKS[name](Bench(workshop, options.runs, found))
-            except (Failed, OSError) as failure:
+            except (Failed, OSError, RuntimeError, LookupError, ValueError) as failure:
                 found.data["failures"].append(f"{name}: {failure}")
                 print(f"\nbench: {name}: {failure}", file=sys.stderr)
             for program, command in workshop.commands.items():

@@ -130,7 +130,7 @@ class Workshop:
             time.sleep(0.005)
 
     def output(self, arguments, pass_fds=(), seconds=120):
-        """Runs a program to its end and reads the JSON object that it prints."""
+        """Runs a program to its end and reads the JSON object that it prints, if it prints one."""
         name = os.path.basename(arguments[0])
         arguments = [str(argument) for argument in arguments]
         child = self.start(name, arguments, pass_fds, pipes=True)
@@ -142,7 +142,7 @@ class Workshop:
             self.stop(child)
         if child.returncode != 0:
             raise Failed(f"{name} ended with {child.returncode}: {self.said(name)}")
-        return json.loads(out)
+        return json.loads(out) if out else None
 
 
 class Load:

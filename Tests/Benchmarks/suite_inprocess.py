@@ -64,9 +64,9 @@ def normalize(bench):
                 bench.workshop.output([bench.workshop.program("simdjson_parse"), path, count])),
             "orjson": lambda: python("orjson_parse.py", 2),
         }
+        # What both clients handle, at depth 10 where it is books.
         if channel in ("book", "ticker", "trade", "ohlc"):
-            systems["python-kraken-sdk"] = lambda: python("sdk_handle.py", 20)
-        if channel in ("book", "ticker", "trade"):
+            systems["sdk"] = lambda: python("sdk_handle.py", 20)
             systems["cryptofeed"] = lambda: python("cryptofeed_handle.py", 20)
         bench.interleave("normalize", channel, systems)
 

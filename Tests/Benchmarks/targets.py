@@ -5,8 +5,8 @@ With a peer the limit is on our figure divided by the peer's, without one on our
 
 TARGETS = {}
 
-for lines in (1, 16, 256):
-    TARGETS["fan-out", f"100 readers, {lines} lines a turn", "C loop", "cpu_us"] = 1.15
+for turn in ("1 line", "16 lines", "256 lines"):
+    TARGETS["fan-out", f"100 readers, {turn} a turn", "C loop", "cpu_us"] = 1.15
 # The bridge parses Kraken's messages and verifies books while it does this.
 TARGETS["saturated", "100 readers", "redis", "cpu_us"] = 0.6
 for channel in ("book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level3", "executions"):
