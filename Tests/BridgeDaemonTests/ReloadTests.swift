@@ -88,7 +88,7 @@ struct ReloadTests {
     }
     try await reading { try topics("ticker") }
     let pins = [PinnedSubscription(channel: "trade", symbols: ["ETH/USD"])]
-    #expect(try await running.reload { $0.limits.linger = .zero; $0.pins = pins } == nil)
+    #expect(try await running.reload { $0.pins = pins } == nil)
     try await reading {
       try topics("trade")
       while true {
@@ -282,33 +282,5 @@ extension ListeningSocket {
     }
     try #require(result == 0, "\(Errno.text)")
     return (descriptor, UInt16(bigEndian: address.sin_port))
-  }
-}
-
-/// What the daemon logs, and with which settings.
-final class LogRecorder: Sendable {
-  private let recorded = Mutex<(settings: [LogSettings], lines: [String])>(([], []))
-
-  var settings: [LogSettings] { recorded.withLock { $0.settings } }
-  var lines: [String] { recorded.withLock { $0.lines } }
-
-  func logger(_ settings: LogSettings) -> Logger {
-    recorded.withLock { $0.settings.append(settings) }
-    return Logger(label: "test") { _ in Handler(recorder: self) }
-  }
-
-  private struct Handler: LogHandler {
-    let recorder: LogRecorder
-    var metadata: Logger.Metadata = [:]
-    var logLevel = Logger.Level.info
-
-    init(recorder: LogRecorder) { self.recorder = recorder }
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-      get { metadata[key] }
-      set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) { recorder.recorded.withLock { $0.lines.append(event.message.description) } }
   }
 }

@@ -25,7 +25,7 @@ final class DescriptorKeeper: Sendable {
       notify: { [self] notes in
         for case .removeStoredDescriptors(let name) in notes { remove(name) }
       },
-      barrier: { _ in })
+      barrier: { _ in }, receipt: { { true } })
   }
 
   private func remove(_ name: String) {

@@ -67,6 +67,22 @@ struct NotificationTests {
     #expect(counts == [ServiceManager.descriptorsPerMessageMax, 2])
   }
 
+  @Test func aReceiptComesWhenTheManagerLetsGoOfItsEnd() throws {
+    #expect(ManagerReceipt() == nil)
+    let manager = try FakeManager()
+    defer { manager.close() }
+    ServiceManager.notify(.ready)
+    let receipt = try #require(ManagerReceipt())
+    #expect(!receipt.hasCome)
+    #expect(manager.receive()?.text == "READY=1")
+    let message = try #require(manager.receive())
+    #expect(message.text == "BARRIER=1")
+    #expect(message.descriptors.count == 1)
+    #expect(!receipt.hasCome)
+    for descriptor in message.descriptors { Glibc.close(descriptor) }
+    #expect(receipt.hasCome)
+  }
+
   @Test func aManagerThatIsGoneIsReported() throws {
     let manager = try FakeManager()
     manager.close()

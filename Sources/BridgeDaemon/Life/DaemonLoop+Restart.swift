@@ -142,7 +142,7 @@ extension DaemonLoop {
     guard let store, force || now.monotonic >= nextCheckpoint else { return }
     let version = bridge.membershipVersion
     guard force || version != checkpointVersion || now.monotonic - checkpointTime >= DaemonLoop.checkpointAge else { return }
-    if !store.store(bridge.checkpoint()) { warn("the service manager did not take the state that a restart needs") }
+    if !store.store(state: bridge.checkpoint().bytes) { warn("the service manager did not take the state that a restart needs") }
     checkpointVersion = version
     checkpointTime = now.monotonic
     let cost = SystemClock.now.monotonic - now.monotonic
@@ -173,7 +173,7 @@ extension DaemonLoop {
     for task in repeatedTasks { task.cancel() }
     repeatedTasks = []
     let state = bridge.handOver(lineBytesMax: DaemonLoop.handedOverLineBytes) { sockets.unwritten($0) }
-    if !store.handOver(state) { logger.error("the service manager did not take the state; readers will be told of a gap") }
+    if !store.handOver(state: state.bytes) { logger.error("the service manager did not take the state; readers will be told of a gap") }
     store.unfinished?.failedStarts = 0
     isHandedOver = true
     sockets.closeAll()

@@ -2,7 +2,10 @@
 // still to come of unfinished lines, and the bridge's state in a sealed memory file.
 //
 // Each connection is stored under a name of its own, so that it can be taken out again; the manager takes out by itself
-// what its peer hung up. Storing is paced, because each message wakes the manager.
+// what its peer hung up.
+//
+// Storing is paced by the manager: it compares each descriptor with all that it has, which for the ten-thousandth takes
+// milliseconds, and whoever sends faster than it reads is made to wait.
 
 import BridgeCore
 import FanOut
@@ -15,19 +18,25 @@ final class DescriptorStore {
     var store: ([Int32], String) -> NotificationOutcome
     var notify: ([ServiceNote]) -> Void
     var barrier: (Duration) -> Void
+    /// Asks for a receipt of what was sent; what it returns tells whether that has come.
+    var receipt: () -> () -> Bool
 
     static var system: Manager {
       Manager(
         store: { ServiceManager.store($0, name: $1) }, notify: { ServiceManager.notify($0) },
-        barrier: { ServiceManager.barrier(timeout: $0) })
+        barrier: { ServiceManager.barrier(timeout: $0) },
+        receipt: {
+          let receipt = ManagerReceipt()
+          return { receipt?.hasCome ?? true }
+        })
     }
   }
 
   static let listenerName = "listener"
   static let linesName = "lines"
   static let statePrefix = "state-"
-  /// Connections handed to the manager in one go.
-  private static let batch = 64
+  /// Connections handed to the manager in one go. Ten messages are all that some systems let wait in a socket.
+  private static let batch = 10
   /// Descriptors that are no connections: state (two while one replaces the other), lines, listeners.
   static let reserve = 32
 
@@ -37,6 +46,11 @@ final class DescriptorStore {
   private var held: Set<SubscriberID> = []
   private var waiting: [SubscriberID: Int32] = [:]
   private var order: [SubscriberID] = []
+  /// Whether the manager has read the last batch, and how many times that was asked.
+  private var hasReceipt: () -> Bool = { true }
+  private var waits = 0
+  /// Calls of `storeBatch` to be passed over.
+  private var pause = 0
   private var stateNumber: UInt64
   private var stateNames: [String]
 
@@ -98,10 +112,18 @@ final class DescriptorStore {
 
   func remove(named name: String) { manager.notify([.removeStoredDescriptors(name: name)]) }
 
-  func storeBatch() { store(atMost: DescriptorStore.batch) }
+  /// Hands over some of those that wait, when the manager has read those before; once it takes long for them, only so
+  /// much that it has three quarters of its time for others. To be called again and again, at equal intervals.
+  func storeBatch() {
+    guard !order.isEmpty else { return }
+    guard hasReceipt() else { return waits += 1 }
+    if waits > 0 { (pause, waits) = (3 * waits, 0) }
+    guard pause == 0 else { return pause -= 1 }
+    store(atMost: DescriptorStore.batch)
+    hasReceipt = manager.receipt()
+  }
 
   private func store(atMost countMax: Int) {
-    guard !order.isEmpty else { return }
     let batch = order.prefix(countMax)
     for id in batch {
       guard let descriptor = waiting.removeValue(forKey: id) else { continue }
@@ -120,8 +142,8 @@ final class DescriptorStore {
 
   /// Keeps this state in place of the one before. The old one goes when the new one has come: a kill in between leaves
   /// both, and the higher number counts.
-  func store(_ state: BridgeState) -> Bool {
-    guard let descriptor = MemoryFile.sealed("kraken-bridge state", state.bytes) else { return false }
+  func store(state: [UInt8]) -> Bool {
+    guard let descriptor = MemoryFile.sealed("kraken-bridge state", state) else { return false }
     defer { close(descriptor) }
     let name = DescriptorStore.statePrefix + String(stateNumber)
     guard manager.store([descriptor], name) == .sent else { return false }
@@ -132,9 +154,10 @@ final class DescriptorStore {
   }
 
   /// At the end of an orderly stop: everything, and proof that the manager has it.
-  func handOver(_ state: BridgeState) -> Bool {
+  func handOver(state: [UInt8]) -> Bool {
+    if order.count > DescriptorStore.batch { manager.notify([.extendTimeout(.seconds(60))]) }
     store(atMost: .max)
-    let isStored = store(state)
+    let isStored = store(state: state)
     manager.barrier(.seconds(5))
     return isStored
   }

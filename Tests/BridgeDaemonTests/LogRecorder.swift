@@ -1,0 +1,34 @@
+// A log that tests can read.
+
+import Logging
+import Synchronization
+
+@testable import BridgeDaemon
+
+/// What the daemon logs, and with which settings.
+final class LogRecorder: Sendable {
+  private let recorded = Mutex<(settings: [LogSettings], lines: [String])>(([], []))
+
+  var settings: [LogSettings] { recorded.withLock { $0.settings } }
+  var lines: [String] { recorded.withLock { $0.lines } }
+
+  func logger(_ settings: LogSettings) -> Logger {
+    recorded.withLock { $0.settings.append(settings) }
+    return Logger(label: "test") { _ in Handler(recorder: self) }
+  }
+
+  private struct Handler: LogHandler {
+    let recorder: LogRecorder
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+
+    init(recorder: LogRecorder) { self.recorder = recorder }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { recorder.recorded.withLock { $0.lines.append(event.message.description) } }
+  }
+}
