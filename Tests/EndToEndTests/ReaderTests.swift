@@ -86,85 +86,133 @@ import Testing
     }
   }
 
-  @Test func aStoppedReaderCostsTheOthersNothingAndIsToldWhatItMissed() throws {
+  /// scripts/soak does the same for minutes, with memory and delays measured.
+  @Test func aStoppedReaderCostsNinetyNineOthersNothingAndIsToldWhatItMissed() throws {
     let world = try World(
-      exchange: ["--rate", "200"],
-      configuration: "limits: {ring-bytes: 16777216, lag-bytes: 100000}")
+      exchange: ["--rate", "100"], configuration: "limits: {ring-bytes: 16777216, lag-bytes: 300000}")
     try world.waitUntilOnline()
+    let request = "subscribe book BTC/USD ETH/USD SOL/USD depth=100"
+    let first = try world.reader()
+    first.send(request)
+    for _ in 0..<3 { try first.first(channel: "book", type: "snapshot") }
+    var log = UpdateLog()
+    try log.read(first, 1)
+    let others = try (0..<98).map { _ in try world.reader() }
+    for reader in others { reader.send(request) }
     let stopped = try Child("/usr/bin/nc", ["-U", world.socket])
-    stopped.send("subscribe book BTC/USD ETH/USD SOL/USD depth=100")
-    let steady = try world.reader()
-    steady.send("subscribe book BTC/USD ETH/USD SOL/USD depth=100")
+    stopped.send(request)
     try stopped.output.first(containing: #""type":"update""#)
-    try steady.first(channel: "book", type: "update")
     stopped.signal(SIGSTOP)
-    // The steady reader goes on until far more has passed than the stopped one's kernel buffer and limit hold.
-    var last: [String: Any] = [:]
-    for _ in 0..<6000 {
-      let line = try #require(try steady.next())
-      #expect(line["channel"] as? String != "bridge", "\(line)")
-      if let prev = line["prev"] as? UInt64, let symbol = line["symbol"] as? String {
-        if let previous = last[symbol] as? UInt64 { #expect(prev == previous) }
-      }
-      if let symbol = line["symbol"] as? String { last[symbol] = line["seq"] }
+    // More than the stopped one's kernel buffer and limit hold.
+    try log.read(first, 4000)
+    for reader in others {
+      for _ in 0..<3 { try reader.first(channel: "book", type: "snapshot") }
+      try log.expectRun(through: log.last) { try reader.lines.next() }
     }
+
     stopped.signal(SIGCONT)
-    var lines: [[String: Any]] = []
-    while let line = try stopped.output.next().map(Reader.parse) {
-      #expect(line["unparsable"] == nil, "a torn line")
-      lines.append(line)
-      if line["type"] as? String == "gap" { break }
-    }
-    let gap = try #require(lines.last?["data"] as? [String: Any])
-    #expect(gap["reason"] as? String == "slow_reader")
-    #expect((gap["dropped"] as? Int ?? 0) > 0)
+    let gap = Reader.parse(try log.expectRun(through: "gap") { try stopped.output.next() })
+    let data = try #require(gap["data"] as? [String: Any])
+    #expect(data["reason"] as? String == "slow_reader")
+    let from = try #require(data["from"] as? UInt64)
+    let to = try #require(data["to"] as? UInt64)
     var symbols: Set<String> = []
-    while symbols.count < 3, let line = try stopped.output.next().map(Reader.parse) {
-      #expect(line["type"] as? String == "snapshot" || symbols.contains(line["symbol"] as? String ?? ""))
-      symbols.insert(line["symbol"] as? String ?? "")
+    for _ in 0..<3 {
+      let snapshot = Reader.parse(try #require(try stopped.output.next()))
+      #expect(snapshot["type"] as? String == "snapshot")
+      symbols.insert(snapshot["symbol"] as? String ?? "")
     }
+    #expect(symbols == ["BTC/USD", "ETH/USD", "SOL/USD"])
+    // One gap, and from there on what everybody has.
+    try log.read(first, untilAfter: to, then: 300)
+    #expect(data["dropped"] as? Int == log.count(from: from, to: to))
+    try log.expectRun(through: log.last) { try stopped.output.next() }
   }
 
   @Test func aReaderThatComesBackHasWhatASteadyOneHas() throws {
     let world = try World(exchange: ["--rate", "50"])
     try world.waitUntilOnline()
+    let topics = ["book BTC/USD ETH/USD", "ticker BTC/USD ETH/USD event_trigger=bbo", "trade BTC/USD ETH/USD"]
+    func request(_ more: String = "") -> String { topics.map { "subscribe \($0)\(more)" }.joined(separator: "\n") }
     let steady = try world.reader()
-    steady.send("subscribe book BTC/USD ETH/USD")
+    steady.send(request())
     var newest: UInt64 = 0
-    var seen: [UInt64: String] = [:]
-    func take(_ reader: Reader, _ count: Int) throws {
-      var events = 0
-      while events < count {
+    /// Takes event lines, whose numbers go up.
+    func take(_ reader: Reader, until isEnough: (_ events: [String]) -> Bool) throws -> [String] {
+      var events: [String] = []
+      while !isEnough(events) {
         let text = try #require(try reader.lines.next())
         let line = Reader.parse(text)
-        guard line["channel"] as? String == "book", let seq = line["seq"] as? UInt64 else {
-          #expect(line["type"] as? String != "gap", "\(text)")
+        guard line["channel"] as? String != "bridge", let seq = line["seq"] as? UInt64 else {
+          #expect(line["type"] as? String == "hello" || line["success"] as? Bool == true, "\(text)")
           continue
         }
-        #expect(seen.updateValue(text, forKey: seq) == nil, "seq \(seq) came twice")
-        newest = max(newest, seq)
-        events += 1
+        guard line["type"] as? String == "update" else { continue }
+        #expect(seq > newest, "\(text)")
+        newest = seq
+        events.append(text)
       }
+      return events
     }
     var coming = try world.reader()
-    coming.send("subscribe book BTC/USD ETH/USD")
-    try take(coming, 10)
-    let first = newest
-    for _ in 0..<20 {
+    coming.send(request())
+    for _ in 0..<6 { try coming.first("snapshot") { $0["type"] as? String == "snapshot" } }
+    var had = try take(coming) { $0.count == 10 }
+    for _ in 0..<40 {
+      // Gone in the middle of a stream, with lines unread, and back.
       coming = try world.reader()
-      coming.send("subscribe book BTC/USD ETH/USD since=\(newest)")
-      try take(coming, 5)
+      coming.send(request(" since=\(newest)"))
+      had += try take(coming) { $0.count == 40 }
     }
-    var compared = 0
-    while let text = try steady.lines.next() {
-      let line = Reader.parse(text)
-      guard line["channel"] as? String == "book", let seq = line["seq"] as? UInt64 else { continue }
-      if seq > newest { break }
-      if seq > first {
-        #expect(seen[seq] == text)
-        compared += 1
+    newest = 0
+    let all = try take(steady) { $0.last == had.last }
+    #expect(had.count == 1610)
+    #expect(Array(all.suffix(had.count)) == had)
+  }
+}
+
+/// The updates that one reader has got, against which others are held.
+private struct UpdateLog {
+  private var lines: [String] = []
+  private var seqs: [UInt64] = []
+  private var places: [String: Int] = [:]
+
+  var last: String { lines[lines.count - 1] }
+
+  /// Reads so many updates, and nothing else may come.
+  mutating func read(_ reader: Reader, _ count: Int) throws {
+    for _ in 0..<count {
+      let line = try #require(try reader.lines.next())
+      try #require(line.contains(#""type":"update""#), "\(line)")
+      let seq = try #require(Reader.parse(line)["seq"] as? UInt64)
+      places[line] = lines.count
+      lines.append(line)
+      seqs.append(seq)
+    }
+  }
+
+  mutating func read(_ reader: Reader, untilAfter seq: UInt64, then count: Int) throws {
+    while seqs[seqs.count - 1] <= seq { try read(reader, 1) }
+    try read(reader, count)
+  }
+
+  func count(from: UInt64, to: UInt64) -> Int { seqs.count { $0 >= from && $0 <= to } }
+
+  /// Another reader's lines from its first update on: those of the log, one after the other, up to `end`.
+  /// - Parameter end: a line of the log, or the type of the line that may end the run.
+  /// - Returns: the line that ended it.
+  @discardableResult
+  func expectRun(through end: String, _ next: () throws -> String?) throws -> String {
+    var place: Int?
+    while true {
+      let line = try #require(try next())
+      if line.contains("\"type\":\"\(end)\"") { return line }
+      guard let here = places[line] else {
+        throw Overdue(description: "not among the others' updates: \(line)")
       }
+      if let place { try #require(here == place + 1, "\(line)") }
+      place = here
+      if line == end { return line }
     }
-    #expect(compared >= 100)
   }
 }

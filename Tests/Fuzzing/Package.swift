@@ -14,8 +14,10 @@ let package = Package(
     .target(name: "KrakenSession", dependencies: ["MarketData", "JSONText", "KrakenWire"]),
     .target(name: "FanOut", dependencies: ["MarketData"]),
     .target(name: "BridgeWire", dependencies: ["JSONText"]),
+    .target(name: "Trading", dependencies: ["MarketData", "JSONText", "BridgeWire", "KrakenWire"]),
     .target(
-      name: "BridgeCore", dependencies: ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire"]),
+      name: "BridgeCore",
+      dependencies: ["MarketData", "JSONText", "KrakenWire", "KrakenSession", "FanOut", "BridgeWire", "Trading"]),
     .target(
       name: "BridgeDaemon",
       dependencies: [.product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOWebSocket", package: "swift-nio")]),

@@ -34,6 +34,29 @@ struct FuzzingTests {
     }
   }
 
+  /// The fuzzers are a package of their own, which nothing builds but scripts/fuzz: what it compiles must be in it.
+  @Test func theFuzzersPackageHasWhatItImports() throws {
+    let fuzzing = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let sources = fuzzing.deletingLastPathComponent().deletingLastPathComponent().appending(path: "Sources")
+    let ours = Set(try FileManager.default.contentsOfDirectory(atPath: sources.path))
+    let manifest = try String(contentsOf: fuzzing.appending(path: "Package.swift"), encoding: .utf8)
+    let linked = try FileManager.default.contentsOfDirectory(atPath: fuzzing.appending(path: "Sources").path)
+    var imports: Set<String> = []
+    for module in linked + [""] {
+      let folder = fuzzing.appending(path: module.isEmpty ? "Targets" : "Sources/\(module)").resolvingSymlinksInPath()
+      for file in try FileManager.default.subpathsOfDirectory(atPath: folder.path) where file.hasSuffix(".swift") {
+        let text = try String(contentsOf: folder.appending(path: file), encoding: .utf8)
+        for line in text.split(separator: "\n") where line.contains("import ") {
+          imports.insert(String(line.split(separator: " ").last!))
+        }
+      }
+    }
+    let needed = imports.intersection(ours)
+    #expect(needed.count > 5)
+    #expect(needed.subtracting(linked).isEmpty)
+    for module in needed { #expect(manifest.contains("name: \"\(module)\""), "\(module)") }
+  }
+
   /// A target that accepts anything would find nothing.
   @Test func targetsNoticeWhatIsWrong() {
     #expect(throws: BrokenRule.self) { try require(false, "a rule") }
