@@ -78,7 +78,8 @@ public struct JSONBytes: Sendable, JSONSink {
 
   @usableFromInline
   mutating func grow(by byteCount: Int) {
-    let size = max(used + byteCount, storage.count * 2, 64)
+    // Small pieces of JSON, such as a trade, differ by a few bytes in length; this holds them all from the beginning.
+    let size = max(used + byteCount, storage.count * 2, 192)
     storage.append(contentsOf: repeatElement(0, count: size - storage.count))
   }
 }

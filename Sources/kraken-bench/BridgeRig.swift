@@ -21,9 +21,15 @@ final class BridgeRig {
   private var fault: String?
   /// Time that passes between two looks at the exchange while messages are made.
   private let stride: Int64
+  private let messagesPerTurn: Int
+  private var messagesInTurn = 0
 
-  init(channel: String, depth: Int?, symbolsMax: Int, readers: Int) {
-    self.channel = channel
+  /// - Parameter channel: as in `MessageSet.channels`: a depth may follow its name.
+  init(channel name: String, readers: Int, messagesPerTurn: Int) {
+    let words = name.split(separator: "-")
+    channel = String(words[0])
+    let depth = words.count > 1 ? Int(words[1]) : nil
+    self.messagesPerTurn = messagesPerTurn
     var exchangeConfiguration = ExchangeConfiguration()
     let isOfOrders = channel == "executions" || channel == "balances"
     // Orders take their time, or Kraken's rate limits refuse them.
@@ -31,7 +37,7 @@ final class BridgeRig {
     stride = isOfOrders ? 1_250_000_000 : 500_000
     exchangeConfiguration.snapshotLatency = 1_000_000
     exchange = Exchange(configuration: exchangeConfiguration, seed: 1, now: now.wall)
-    symbols = exchange.instruments.prefix(symbolsMax).map(\.symbol)
+    symbols = exchange.instruments.prefix(depth == nil ? 12 : 1).map(\.symbol)
     let isAccount = isOfOrders || channel == "level3"
     let topics = PinnedSubscription(
       channel: channel, symbols: isOfOrders ? [] : symbols, depth: depth)
@@ -54,13 +60,20 @@ final class BridgeRig {
 
   // MARK: Measured
 
-  /// One message and the end of its turn, as the daemon has them when messages come one by one.
+  /// One message. Turns end as they do in the daemon when that many messages are read from the socket at once.
   func take(_ message: UnsafeRawBufferPointer) {
     now.monotonic += 10_000
     now.wall += 10_000
     bridge.upstreamReceived(upstream, text: message, now: now)
+    messagesInTurn += 1
+    if messagesInTurn == messagesPerTurn { endTurn() }
+  }
+
+  func endTurn() {
+    messagesInTurn = 0
     bridge.endTurn(now: now, transport: &transport)
     for action in bridge.takeActions() { note(action) }
+    _ = bridge.nextDeadline
   }
 
   private var upstream: UpstreamName {

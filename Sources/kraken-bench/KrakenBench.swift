@@ -10,10 +10,13 @@ struct KrakenBench {
     usage: kraken-bench fan-out --readers R --lines-per-turn L --lines N [--filtered]
              N lines through the fan-out into the Unix sockets of R readers; with --filtered
              each line concerns one reader of the R.
-           kraken-bench normalize --channel NAME --messages N [--recorded FILE] [--readers R]
-             N of Kraken's messages read, applied, verified and written as lines, and handed
-             to R readers (default 0) that cost nothing.
-           kraken-bench normalize --channel NAME --messages N --write FILE
+           kraken-bench normalize --channel NAME [--messages N] [--recorded FILE] [--readers R]
+                                  [--messages-per-turn M] [--steady]
+             N of Kraken's messages (default 10000) read, applied, verified and written as
+             lines; after every M of them (default 16) a turn ends, and R readers (default 0)
+             are handed the lines at no cost of their own. With --steady everything is played
+             once before, and only the second half of them is measured the second time.
+           kraken-bench normalize --channel NAME [--messages N] --write FILE
              The same messages, one a line, for other programs.
 
     Channels: \(MessageSet.channels.joined(separator: ", ")).

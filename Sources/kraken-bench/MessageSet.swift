@@ -12,31 +12,29 @@ struct MessageSet {
   /// More than caches hold of them does no good: real messages have just been read from a socket.
   static let sizeMax = 10_000
 
-  /// The bridge that has followed the messages already, with everything live.
+  /// The bridge that has everything live, and in which the messages belong.
   let rig: BridgeRig
-  let text: [UInt8]
-  let ranges: [Range<Int>]
+  private(set) var text: [UInt8] = []
+  private(set) var ranges: [Range<Int>] = []
+  /// Place of the last message that is a snapshot.
+  private(set) var lastSnapshot = 0
+  var count: Int { ranges.count }
 
-  init(_ channel: String, size: Int, recordedIn file: String?, readers: Int) throws(BenchmarkFault) {
-    let words = channel.split(separator: "-")
-    rig = BridgeRig(
-      channel: String(words[0]), depth: words.count > 1 ? Int(words[1]) : nil, symbolsMax: words.count > 1 || file != nil ? 1 : 12,
-      readers: readers)
-    var text: [UInt8] = []
-    var ranges: [Range<Int>] = []
-    func append(_ message: some Collection<UInt8>) {
-      ranges.append(text.count..<text.count + message.count)
-      text += message
-    }
-    for message in try rig.record(file == nil ? size : 0) { append(message) }
+  init(_ rig: BridgeRig, size: Int, recordedIn file: String?) throws(BenchmarkFault) {
+    self.rig = rig
+    let made = try rig.record(file == nil ? size : 0)
     if let file {
-      text = []
-      ranges = []
-      for line in try Self.read(file).split(separator: UInt8(ascii: "\n")) { append(line) }
-      guard !ranges.isEmpty else { throw .failed("\(file) is empty") }
+      for line in try Self.read(file).split(separator: UInt8(ascii: "\n")) { append(Array(line)) }
+    } else {
+      for message in made { append(message) }
     }
-    self.text = text
-    self.ranges = ranges
+    guard count > 0 else { throw .failed("there are no messages") }
+  }
+
+  private mutating func append(_ message: [UInt8]) {
+    if String(decoding: message, as: UTF8.self).contains("\"type\":\"snapshot\"") { lastSnapshot = count }
+    ranges.append(text.count..<text.count + message.count)
+    text += message
   }
 
   func write(to path: String) throws(BenchmarkFault) {
