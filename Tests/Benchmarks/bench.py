@@ -22,20 +22,27 @@ from processes import Failed, Workshop
 from targets import TARGETS
 
 SUITES = (suite_inprocess, suite_streams, suite_scale, suite_orders)
+# After this, each case is measured once.
+SECONDS_MAX = 13 * 60
 BENCHMARKS = {name: body for suite in SUITES for name, body in suite.BENCHMARKS.items()}
 
 
 class Bench:
     """What a benchmark is given: how to run its systems in turn, and where to put the figures."""
 
-    def __init__(self, workshop, runs, found):
+    def __init__(self, workshop, runs, deadline, found):
         self.workshop = workshop
         self.runs = runs
+        self.deadline = deadline
         self.results = found
 
     def rounds(self, benchmark, case):
+        """One round at least; the others as long as there is time."""
         for number in range(self.runs):
-            print(f"\r\033[K{benchmark}: {case}: {number + 1} of {self.runs}", end="", file=sys.stderr, flush=True)
+            if number > 0 and time.monotonic() > self.deadline:
+                self.results.note(f"{benchmark}, {case}: {number} of {self.runs} rounds, for want of time")
+                break
+            progress(f"{benchmark}: {case}: {number + 1} of {self.runs}")
             yield number
 
     def interleave(self, benchmark, case, systems):
@@ -45,6 +52,11 @@ class Bench:
                 self.results.record(benchmark, case, name, measure())
 
 
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
 def measure(options, found):
     found.data["machine"] = machine.machine()
     found.data["versions"] = machine.versions(options.bin, options.python)
@@ -52,14 +64,15 @@ def measure(options, found):
     for name in options.names or BENCHMARKS:
         with Workshop(options.bin, options.native, options.python) as workshop:
             try:
-                BENCHMARKS[name](Bench(workshop, options.runs, found))
+                BENCHMARKS[name](Bench(workshop, options.runs, began + SECONDS_MAX, found))
             except (Failed, OSError, RuntimeError, LookupError, ValueError) as failure:
                 found.data["failures"].append(f"{name}: {failure}")
-                print(f"\nbench: {name}: {failure}", file=sys.stderr)
+                progress("")
+                print(f"bench: {name}: {failure}", file=sys.stderr)
             for program, command in workshop.commands.items():
                 found.data["commands"].setdefault(program, command.replace(workshop.folder, "$TMP"))
     found.data["machine"]["took"] = f"{time.monotonic() - began:.0f} s, {options.runs} rounds"
-    print("\r\033[K", end="", file=sys.stderr)
+    progress("")
 
 
 def show(options, found):

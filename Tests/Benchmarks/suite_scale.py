@@ -7,7 +7,7 @@ import socket
 import time
 
 from messages import Books, Trades, symbols
-from processes import Failed, resident_bytes
+from processes import Failed, cpu_seconds, resident_bytes
 from systems import Bridge, bridge_configuration
 
 READERS = 10_000
@@ -16,14 +16,14 @@ READERS = 10_000
 def scale(bench):
     """Ten thousand readers, a thousand deep books, the start, and growth as readers and symbols double."""
     for _ in bench.rounds("scale", "start to READY"):
-        bench.results.record("scale", "start to READY", "bridge", {"ms": start_to_ready(bench.workshop) * 1000})
+        bench.results.record("scale", "start to READY", "bridge", start_to_ready(bench.workshop))
     many_readers(bench)
     many_books(bench)
     growth(bench)
 
 
 def start_to_ready(workshop):
-    """Seconds from before the fork to READY=1, with nobody at the exchange's address."""
+    """From before the fork to READY=1, with nobody at the exchange's address."""
     configuration = bridge_configuration(workshop, "ws://127.0.0.1:9/v2", [{"channel": "ticker", "symbols": ["BTC/USD"]}])
     notify = workshop.path("notify.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -36,7 +36,7 @@ def start_to_ready(workshop):
         try:
             while b"READY=1" not in manager.recv(4096).split(b"\n"):
                 pass
-            return time.monotonic() - began
+            return {"ms": (time.monotonic() - began) * 1000, "cpu_ms": cpu_seconds(child.pid) * 1000}
         except TimeoutError as failure:
             raise Failed(f"kraken-bridged was not ready in 10 s: {workshop.said('kraken-bridged')}") from failure
         finally:

@@ -19,6 +19,11 @@ def figures(result):
             "rss_mib": result["rss_bytes"] / (1 << 20)}
 
 
+def latencies(result):
+    """The two that are shown, and the whole distribution."""
+    return {f"{key}_us": result["latency_us"][key] for key in ("p50", "p99")} | {"latency_us": result["latency_us"]}
+
+
 def saturated(bench):
     """Verified books as fast as they go through, against brokers that pass on the same lines unread."""
     for readers, count in ((1, 80_000), (100, 12_000), (1000, 1_200)):
@@ -44,8 +49,7 @@ def end_to_end(bench):
             with system(bench.workshop, trades, readers, count * 5 // 4) as running:
                 running.run(count // 4, rate=rate)
                 result = running.run(count, rate=rate)
-                latencies = {f"{key}_us": result["latency_us"][key] for key in ("p50", "p99")} if rate else {}
-                return figures(result) | latencies
+                return figures(result) | (latencies(result) if rate else {})
 
         bench.interleave("end to end", f"{readers} reader{'s' * (readers > 1)}, {f'{rate:,}/s' if rate else 'saturated'}", {
             "bridge": lambda: measure(Bridge),
@@ -68,8 +72,8 @@ def latency(bench):
                     running.run(1000, rate=1000, spins=True)
                     for rate in rates:
                         result = running.run(max(200, rate), rate=rate, spins=True)
-                        bench.results.record("latency", f"{readers} reader{'s' * (readers > 1)}, {rate:,}/s", name, {
-                            f"{key}_us": result["latency_us"][key] for key in ("p50", "p99", "max")})
+                        bench.results.record(
+                            "latency", f"{readers} reader{'s' * (readers > 1)}, {rate:,}/s", name, latencies(result))
 
 
 BENCHMARKS = {"saturated": saturated, "end-to-end": end_to_end, "latency": latency}
