@@ -33,7 +33,10 @@ extension OrderDesk {
     switch request.purpose {
     case .add(let keys):
       refuse(request, .outcomeUnknown, message, now: now)
-      for key in keys { doubt(key, reason, isLost: isLost, now: now) }
+      // Once it was told that there is no answer, the order is followed by its reports, like every other.
+      for key in keys where !request.isTold || !isLost || orders[key]?.progress.isUnknown == true {
+        doubt(key, reason, isLost: isLost, now: now)
+      }
     case .edit(let key):
       refuse(request, .outcomeUnknown, message, now: now)
       orders[key]?.edit?.isUncertain = true

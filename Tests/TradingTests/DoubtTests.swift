@@ -47,6 +47,51 @@ import Testing
     #expect(harness.pass(.seconds(10)).stages == ["unknown", "open"])
   }
 
+  /// An order that is known again is no more in doubt than others when the connection is lost; one that is not, still is.
+  @Test func anAnswerThatNeverCameCastsDoubtOnce() throws {
+    var known = try Self.placed()
+    known.report(#"{"order_id":"O1","cl_ord_id":"mine","exec_type":"new","order_status":"new"}"#)
+    #expect(known.pass(.seconds(10)).stages == ["unknown", "open"])
+    #expect(known.lose().stages == [])
+    known.ready()
+    #expect(known.snapshot([#"{"order_id":"O1","cl_ord_id":"mine","exec_type":"new","order_status":"new","order_qty":1}"#]).stages == [])
+
+    var doubtful = try Self.placed()
+    #expect(doubtful.pass(.seconds(10)).stages == ["unknown"])
+    #expect(doubtful.lose().stages == [])
+    doubtful.ready()
+    #expect(
+      doubtful.snapshot([#"{"order_id":"O1","cl_ord_id":"mine","exec_type":"new","order_status":"new","order_qty":1}"#]).stages
+        == ["accepted", "pending", "open"])
+  }
+
+  /// The exchange has edited the order and its answer is lost: with the connection, or alone.
+  @Test(arguments: [true, false]) func anEditWhoseAnswerIsLost(withTheConnection: Bool) throws {
+    var harness = try Self.open()
+    try harness.request("edit_order", #"{"order_id":"O1","symbol":"BTC/USD","order_qty":2}"#, id: "8")
+    let edited = #"{"order_id":"O2","cl_ord_id":"mine","exec_type":"new","order_status":"new","order_qty":2}"#
+    var actions: [DeskAction]
+    if withTheConnection {
+      actions = harness.lose()
+      harness.ready()
+      actions += harness.snapshot([edited])
+    } else {
+      harness.report(#"{"order_id":"O1","exec_type":"canceled","order_status":"canceled"}"#)
+      harness.report(edited)
+      actions = harness.pass(.seconds(10))
+      for query in actions.queries {
+        actions += harness.queryAnswer(
+          query.id, #"{"error":[],"result":{"open":{"O2":{"status":"open","cl_ord_id":"mine","vol":"2","vol_exec":"0"}}}}"#)
+      }
+    }
+    #expect(actions.answers.map { member($0, "code") } == ["outcome_unknown"])
+    // In doubt first, then as it is: never the end of the old id.
+    #expect(actions.stages.first == "unknown" && actions.stages.count > 1)
+    #expect(actions.stages.dropFirst().allSatisfy { $0 == "open" }, "\(actions.stages)")
+    #expect(actions.told.last.flatMap { member($0.data, "order_id") } == "O2")
+    #expect(harness.report(#"{"order_id":"O2","exec_type":"filled","order_status":"filled"}"#).stages == ["filled"])
+  }
+
   @Test func failuresOfRESTArePaced() throws {
     var harness = try Self.placed()
     var id = try #require(harness.pass(.seconds(10)).queries.first?.id)
