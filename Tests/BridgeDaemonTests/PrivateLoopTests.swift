@@ -2,11 +2,12 @@
 // change while it runs, and who may ask for what.
 
 import Glibc
+import KrakenSimulator
 import KrakenWire
-import SimulatedExchange
 import Testing
 
 @testable import BridgeDaemon
+@testable import SimulatedExchange
 
 struct PrivateLoopTests {
   private let directory: ScratchDirectory
@@ -102,6 +103,73 @@ struct PrivateLoopTests {
     #expect(try await running.reload() == nil)
     try await reading { _ = try reader.value.line(with: #""channel":"executions""#, #""type":"snapshot""#) }
     try await running.end()
+  }
+
+  /// Orders of every outcome, a token that Kraken no longer takes and another one, questions over REST: none of the
+  /// tokens, and nothing of the key, is in what readers, the log or the service manager get.
+  @Test func tokensAreSaidNowhere() async throws {
+    writeCredentials()
+    let log = LogRecorder()
+    let running = try await Running(
+      directory,
+      configure: {
+        addPrivateListener(&$0)
+        $0.log.level = "trace"
+      }, log: log)
+    let path = directory("private.sock")
+    let simulator = running.simulator
+    let (reader, first) = try await reading {
+      let reader = try Reader(path)
+      var said: [String] = []
+      func listen(until parts: String...) throws {
+        repeat { said.append(try #require(reader.line())) } while !parts.allSatisfy(said[said.count - 1].contains)
+      }
+      reader.send("subscribe executions\nsubscribe balances\n")
+      try listen(until: #""channel":"balances""#, #""type":"snapshot""#)
+      for (id, order) in [
+        #""order_type":"market","order_qty":0.01"#, #""order_type":"limit","limit_price":100,"order_qty":0.01"#,
+        #""order_type":"limit","limit_price":100,"order_qty":100000000"#, #""order_type":"market""#,
+      ].enumerated() {
+        reader.send(#"{"method":"add_order","params":{\#(order),"side":"buy","symbol":"BTC/USD"},"req_id":\#(id)}"# + "\n")
+        try listen(until: #""method":"add_order""#, #""req_id":\#(id)"#)
+      }
+      reader.send(#"{"method":"cancel_all","req_id":9}"# + "\n")
+      try listen(until: #""method":"cancel_all""#)
+      return (Transfer(reader), said)
+    }
+    var tokens = try await simulator.inspect { Set($0.tokens.keys) }
+    #expect(tokens.count == 1)
+    // Orders with the old token are refused, and asked about.
+    simulator.schedule(try ScheduledFault(parsing: "token-expired"))
+    let second = try await reading {
+      var said: [String] = []
+      let reader = reader.value
+      var id = 10
+      repeat {
+        id += 1
+        reader.send(
+          #"{"method":"add_order","params":{"order_type":"market","order_qty":0.01,"side":"sell","symbol":"BTC/USD"},"req_id":\#(id)}"#
+            + "\n")
+        repeat { said.append(try #require(reader.line())) } while !said[said.count - 1].contains(#""req_id":\#(id)"#)
+      } while !said[said.count - 1].contains(#""success":true"#)
+      for method in ["status", "metrics", "topics", "clients"] {
+        reader.send(method + "\n")
+        repeat { said.append(try #require(reader.line())) } while !said[said.count - 1].contains(#""method":"\#(method)""#)
+      }
+      return said
+    }
+    let renewed = try await simulator.inspect { Set($0.tokens.keys) }
+    #expect(tokens.isDisjoint(with: renewed) && !renewed.isEmpty)
+    tokens.formUnion(renewed)
+    try await running.stop()
+    try await running.tearDown()
+
+    let told = running.told.all.map { "\($0)" }
+    #expect(log.lines.count > 3 && told.count > 3)
+    let everything = first + second + log.lines + log.fields + told
+    for secret in tokens.union([APIKey.demonstration.key, APIKey.demonstration.secret, "demonstration secret"]) {
+      #expect(!everything.contains { $0.contains(secret) }, "\(secret)")
+    }
   }
 
   @Test func withoutCredentialsTheAccountIsDisabled() async throws {

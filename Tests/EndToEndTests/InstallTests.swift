@@ -45,6 +45,7 @@ import Testing
     #expect(unit.contains("ExecStart=/opt/kraken/bin/kraken-bridged\n"))
     #expect(!unit.contains("/usr/local"))
     #expect(files["etc/systemd/system/kraken-bridge.socket"] != nil)
+    #expect(files["etc/systemd/system/kraken-bridge-private.socket"] != nil)
     #expect(files["etc/systemd/system/kraken-bridge.service.d/socket-activation.conf"] != nil)
     #expect(files["opt/kraken/bin/kraken-ctl"]?.mode == 0o755)
     try root.run("uninstall", ["--prefix", "/opt/kraken"])

@@ -121,11 +121,18 @@ import Testing
       said += try bridge.errors.rest() + bridge.output.rest()
     }
 
-    let keyed = try Child("kraken-bridged", ["--credentials-dir", folder.path] + arguments)
+    let keyed = try Child(
+      "kraken-bridged", ["--credentials-dir", folder.path] + arguments,
+      environment: ["KRAKEN_BRIDGE_TRADING_ENABLED": "true"])
     try listen(keyed.errors, until: "serves")
     let reader = try Reader(path("private.sock"))
     reader.send("subscribe balances")
     try listen(reader.lines, until: #""channel":"balances","type":"snapshot""#)
+    for (id, quantity) in ["0.01", "100000000"].enumerated() {
+      reader.send(
+        #"{"method":"add_order","params":{"order_type":"market","side":"buy","order_qty":\#(quantity),"symbol":"BTC/USD"},"req_id":\#(id)}"#)
+      try listen(reader.lines, until: #""method":"add_order""#, #""success":\#(id == 0)"#)
+    }
     // A key that Kraken does not know: told in the stream, in Kraken's words.
     try Data("ANOTHER/KEY".utf8).write(to: folder.appending(path: "api-key"))
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: path("api-key"))

@@ -116,6 +116,27 @@ def the_rest_of_a_line_comes(what, end):
     reader.close()
 
 
+def a_start_that_fails_for_good_is_seen():
+    """Nobody is left waiting for a process that does not come: the manager lets go of what it keeps."""
+    systemctl("start", SERVICE)
+    reader = Reader()
+    reader.send("subscribe ticker BTC/USD")
+    reader.first(type="snapshot")
+    good = SETTINGS.read_text()
+    SETTINGS.write_text(good + "colour: red\n")
+    refused = systemctl("reload", SERVICE)
+    check("a reload with a wrong configuration costs no reader anything", refused.returncode != 0
+          and reader.first(channel="ticker", type="update"))
+    failed = systemctl("restart", SERVICE)
+    while (line := reader.next()) is not None:
+        pass
+    check("a restart with it ends connections", failed.returncode != 0 and line is None and stored() == 0, stored())
+    SETTINGS.write_text(good)
+    systemctl("reset-failed", SERVICE)
+    check("and they can be made again once that is put right", systemctl("start", SERVICE).returncode == 0 and hello())
+    reader.close()
+
+
 def json_or_none(text):
     try:
         return json.loads(text)
@@ -142,4 +163,5 @@ for promise in (everybody_reads, through_restarts, through_crashes, through_an_u
 the_rest_of_a_line_comes("restart", lambda: systemctl("restart", SERVICE))
 the_rest_of_a_line_comes("SIGKILL", lambda: os.kill(main_pid(), signal.SIGKILL))
 who_left_is_forgotten(crowd)
+a_start_that_fails_for_good_is_seen()
 finish()

@@ -156,13 +156,16 @@ public enum Daemon {
   private static func openListeners(
     _ settings: Settings, passed: [PassedDescriptor], _ logger: Logger
   ) throws(DaemonFailure) -> [ListeningSocket] {
+    let isActivated = passed.contains { $0.name != DescriptorStore.listenerName && $0.isUnixListener() }
     var opened: [ListeningSocket] = []
     for listener in settings.listeners {
       do throws(ListenError) {
         opened.append(try listener.open(passed: passed))
       } catch {
         for socket in opened { socket.discard() }
-        throw .cannotBind(error.description)
+        // Where socket units make sockets, the service itself may have no right to.
+        let advice = "; or should a socket unit hold it: ListenStream=\(listener.path)?"
+        throw .cannotBind(error.description + (isActivated ? advice : ""))
       }
     }
     for extra in passed where !opened.contains(where: { [$0.descriptor, $0.predecessor].contains(extra.descriptor) }) {
