@@ -21,7 +21,7 @@ from systems import peer, start_bridge
 # What kraken-sim --help prints; it opens nothing but the simulation.
 KEY = "SIMULATED/EXCHANGE/DEMONSTRATION/KEY/OPENS/NOTHING/ELSE0"
 SECRET = "c2ltdWxhdGVkIGV4Y2hhbmdlIGRlbW9uc3RyYXRpb24gc2VjcmV0LCBpdCBwcm90ZWN0cyBub3RoaW5nISEhIQ=="
-ORDERS, WARM_UP = 600, 100
+ORDERS, WARM_UP = 300, 100
 
 
 def orders(bench):
