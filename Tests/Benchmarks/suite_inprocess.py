@@ -5,6 +5,7 @@ import os
 from processes import Failed
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+RECORDED = os.path.join(HERE, "..", "Fixtures", "kraken", "book-replay.jsonl")
 CHANNELS = ("book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level3", "executions")
 
 
@@ -49,31 +50,38 @@ def normalize(bench):
     """Parsing, verifying and encoding, against merely parsing the same bytes, and against the clients' own handling."""
     for channel in CHANNELS:
         path = bench.workshop.path(f"{channel}.jsonl")
-        ours(bench, "normalize", "--channel", channel, "--messages", 20000, "--write", path)
-        count = max(1000, min(200_000, 60_000_000 // max(1, os.path.getsize(path) // lines_in(path))))
-
-        def python(script, share, channel=channel, path=path, count=count):
-            result = bench.workshop.output(
-                [bench.workshop.python, os.path.join(HERE, "inprocess", script), path, max(200, count // share)])
-            return figures(result)
-
-        systems = {
-            "bridge": lambda channel=channel, count=count: figures(
-                ours(bench, "normalize", "--channel", channel, "--messages", count)),
-            "simdjson": lambda path=path, count=count: figures(
-                bench.workshop.output([bench.workshop.program("simdjson_parse"), path, count])),
-            "orjson": lambda: python("orjson_parse.py", 2),
-        }
-        # What both clients handle, at depth 10 where it is books.
-        if channel in ("book", "ticker", "trade", "ohlc"):
-            systems["sdk"] = lambda: python("sdk_handle.py", 20)
-            systems["cryptofeed"] = lambda: python("cryptofeed_handle.py", 20)
-        bench.interleave("normalize", channel, systems)
+        ours(bench, "normalize", "--channel", channel, "--messages", 10000, "--write", path)
+        compare_normalizing(bench, channel, channel, path)
+    # What the exchange itself has sent, once.
+    compare_normalizing(bench, "book as recorded", "book", RECORDED, "--recorded", RECORDED)
 
 
-def lines_in(path):
+def compare_normalizing(bench, case, channel, path, *arguments):
+    # A quarter of a second of ours, more or less: long enough for a figure, short enough for all channels.
+    count = max(2000, min(150_000, 30_000_000 // mean_length(path)))
+
+    def parsed(program, count):
+        return figures(bench.workshop.output([*program, path, count]))
+
+    def python(script, count):
+        return parsed([bench.workshop.python, os.path.join(HERE, "inprocess", script)], count)
+
+    systems = {
+        "bridge": lambda: figures(ours(bench, "normalize", "--channel", channel, "--messages", count, *arguments)),
+        "simdjson": lambda: parsed([bench.workshop.program("simdjson_parse")], count),
+        "orjson": lambda: python("orjson_parse.py", count // 2),
+    }
+    # What both clients handle, at depth 10 where it is books.
+    if channel in ("book", "ticker", "trade", "ohlc"):
+        systems["sdk"] = lambda: python("sdk_handle.py", count // 20)
+        systems["cryptofeed"] = lambda: python("cryptofeed_handle.py", count // 20)
+    bench.interleave("normalize", case, systems)
+
+
+def mean_length(path):
     with open(path, "rb") as file:
-        return max(1, file.read().count(b"\n"))
+        messages = file.read().splitlines()
+    return max(1, sum(map(len, messages)) // len(messages))
 
 
 BENCHMARKS = {"fan-out": fan_out, "filtered": filtered, "normalize": normalize}

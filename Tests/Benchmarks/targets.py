@@ -9,7 +9,7 @@ for turn in ("1 line", "16 lines", "256 lines"):
     TARGETS["fan-out", f"100 readers, {turn} a turn", "C loop", "cpu_us"] = 1.15
 # The bridge parses Kraken's messages and verifies books while it does this.
 TARGETS["saturated", "100 readers", "redis", "cpu_us"] = 0.6
-for channel in ("book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level3", "executions"):
+for channel in ("book as recorded", "book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level3", "executions"):
     TARGETS["normalize", channel, "simdjson", "cpu_us"] = 4
     TARGETS["normalize", channel, "orjson", "cpu_us"] = 1
 for pace in ("saturated", "5,000/s"):
