@@ -2,7 +2,7 @@
 """The bridge measured side by side with what people would use in its place. Started by scripts/bench.
 
 Rounds are interleaved: each system once, then each again, so that a machine that slows down slows all of them.
-CPU seconds of the measured process are the first figure; they hardly depend on what else the machine does.
+CPU seconds of the measured process are the first figure, because they depend least on what else the machine does.
 """
 
 import argparse
@@ -69,6 +69,8 @@ def measure(options, found):
                 found.data["failures"].append(f"{name}: {failure}")
                 progress("")
                 print(f"bench: {name}: {failure}", file=sys.stderr)
+            for text in workshop.notes:
+                found.note(f"{name}: {text}")
             for program, command in workshop.commands.items():
                 found.data["commands"].setdefault(program, command.replace(workshop.folder, "$TMP"))
     found.data["machine"]["took"] = f"{time.monotonic() - began:.0f} s, {options.runs} rounds"
@@ -85,6 +87,7 @@ def show(options, found):
         print(f"{results.table(rows)}\n\n{results.picture(rows)}\n\n{results.heading(found.data)}\n\ncommands:")
         for command in found.data["commands"].values():
             print(f"  {command}")
+        print()
     for note in found.data["notes"]:
         print(note, file=sys.stderr if options.json else sys.stdout)
     missed = [row for row in rows if row.get("is_met") is False]
@@ -131,8 +134,9 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     found = results.Results()
     measure(options, found)
-    with open(options.keep, "w", encoding="utf-8") as file:
-        json.dump(found.data, file, indent=1)
+    if not options.names:
+        with open(options.keep, "w", encoding="utf-8") as file:
+            json.dump(found.data, file, indent=1)
     return show(options, found)
 
 

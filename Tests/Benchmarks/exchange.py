@@ -33,7 +33,7 @@ class Exchange:
         self.port = self.listener.getsockname()[1]
         self.failure = None
         self.subscribed = set()
-        self.is_handed_over = False
+        self.is_handed_over = self.is_released = False
         self.served = threading.Condition()
         self.connection = None
         threading.Thread(target=self._accept, daemon=True).start()
@@ -98,8 +98,6 @@ class Exchange:
             received += piece
         first, *lines = received.split(b"\r\n\r\n")[0].split(b"\r\n")
         return first.split(b" ")[1], {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
-
-    is_released = False
 
     def _converse(self, connection, status):
         """Answers requests until the socket is handed over."""

@@ -51,6 +51,7 @@ class Workshop:
         self.children = []
         self.commands = {}
         self.compiled = {}
+        self.notes = []
 
     def __enter__(self):
         return self

@@ -86,11 +86,13 @@ def measure_bridge(workshop, address):
         with open(os.open(os.path.join(keys, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             file.write(secret)
     path = workshop.path("bridge.sock")
-    configuration = workshop.write("orders.yaml", (
-        f"upstream: {{public-url: \"ws://{address}/v2\", private-url: \"ws://{address}/auth/v2\", "
-        f"level3-url: \"ws://{address}/l3/v2\", rest-url: \"http://{address}\"}}\n"
-        f"credentials: {{dir: {keys}}}\ntrading: {{enabled: true, orders-per-minute: 100000}}\n"
-        f"listeners:\n  - {{path: {path}, mode: \"0600\", scope: [market, account, trade]}}\n"))
+    configuration = workshop.write("orders.yaml", json.dumps({
+        "upstream": {
+            "public-url": f"ws://{address}/v2", "private-url": f"ws://{address}/auth/v2",
+            "level3-url": f"ws://{address}/l3/v2", "rest-url": f"http://{address}"},
+        "credentials": {"dir": keys}, "trading": {"enabled": True, "orders-per-minute": 100000},
+        "listeners": [{"path": path, "mode": "0600", "scope": ["market", "account", "trade"]}],
+        "log": {"level": "warning"}}))
     bridge = start_bridge(workshop, configuration)
     try:
         workshop.wait_for(lambda: is_trading(path), bridge, "waited for the private connection")

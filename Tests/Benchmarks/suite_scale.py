@@ -24,7 +24,7 @@ def scale(bench):
 
 def start_to_ready(workshop):
     """From before the fork to READY=1, with nobody at the exchange's address."""
-    configuration = bridge_configuration(workshop, "ws://127.0.0.1:9/v2", [{"channel": "ticker", "symbols": ["BTC/USD"]}])
+    configuration = bridge_configuration(workshop, "ws://127.0.0.1:9/v2", {"channel": "ticker", "symbols": ["BTC/USD"]})
     notify = workshop.path("notify.sock")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(notify)

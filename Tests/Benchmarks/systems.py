@@ -7,7 +7,6 @@ it, how readers subscribe, and how lines are told apart in what they receive.
 import json
 import os
 import socket
-import sys
 
 from exchange import Exchange
 from messages import frame, pack
@@ -66,22 +65,20 @@ class System:
             result["rss_bytes"] = resident_bytes(self.pid)
         if result["missing"]:
             expected = result["missing"] + result["lines"]
-            print(f"bench: {self.name}: {result['missing']} of {expected} lines never came", file=sys.stderr)
+            self.workshop.notes.append(f"{self.name}: {result['missing']:,} of {expected:,} lines never came")
         return result
 
 
-def bridge_configuration(workshop, url, subscriptions, listener="", extra=""):
-    return workshop.write("bridge.yaml", (
-        f"upstream:\n  public-url: {url}\n"
-        f"subscriptions:{''.join(f'{chr(10)}  - {json.dumps(one)}' for one in subscriptions) or ' []'}\n"
-        f"listeners:\n  - {{path: {workshop.path('bridge.sock')}, mode: \"0600\"{listener}}}\n"
-        f"log: {{level: warning}}\n{extra}"))
+def bridge_configuration(workshop, url, subscription):
+    """One pinned subscription and one listener; every limit is the default. JSON is YAML too."""
+    return workshop.write("bridge.yaml", json.dumps({
+        "upstream": {"public-url": url}, "subscriptions": [subscription],
+        "listeners": [{"path": workshop.path("bridge.sock"), "mode": "0600"}], "log": {"level": "warning"}}))
 
 
-def start_bridge(workshop, configuration, arguments=()):
+def start_bridge(workshop, configuration):
     process = workshop.start("kraken-bridged", [
-        os.path.join(workshop.bin, "kraken-bridged"), "--config", configuration, "--state-dir", workshop.path("state"),
-        *arguments])
+        os.path.join(workshop.bin, "kraken-bridged"), "--config", configuration, "--state-dir", workshop.path("state")])
     workshop.wait_for(lambda: is_listening(workshop.path("bridge.sock")), process, "waited for kraken-bridged")
     return process
 
@@ -100,16 +97,16 @@ class Bridge(System):
         request = {"channel": self.feed.channel, "symbol": self.feed.names}
         if self.feed.channel == "book":
             parameters["depth"] = request["depth"] = self.feed.depth
-        configuration = bridge_configuration(self.workshop, self.exchange.url, [parameters])
+        configuration = bridge_configuration(self.workshop, self.exchange.url, parameters)
         self.process = start_bridge(self.workshop, configuration)
         upstream = self.exchange.hand_over()
         self.rss_alone = resident_bytes(self.process.pid)
         lines = json.dumps({"method": "subscribe", "params": request}, separators=(",", ":")) + "\n"
         self.start_load(
             "--publish", f"fd:{upstream.fileno()}", "--heartbeat", "--connect", f"unix:{self.workshop.path('bridge.sock')}",
-             "--request", self.workshop.write("request", lines),
-             # Hello, then an answer and a snapshot for each symbol.
-             "--settled-marks", 1 + 2 * len(self.feed.names),
+            "--request", self.workshop.write("request", lines),
+            # Hello, then an answer and a snapshot for each symbol.
+            "--settled-marks", 1 + 2 * len(self.feed.names),
             pass_fds=[upstream.fileno()])
 
 
@@ -128,8 +125,8 @@ class Redis(System):
         self.start_load(
             # Without answers to the publisher: the cheapest way there is.
             "--publish", f"unix:{path}", "--greeting", self.workshop.write("greeting", "CLIENT REPLY OFF\r\n"),
-             "--connect", f"unix:{path}", "--request", self.workshop.write("request", "SUBSCRIBE ch\r\n"),
-             "--settled-marks", 6, "--marks-per-line", 8)
+            "--connect", f"unix:{path}", "--request", self.workshop.write("request", "SUBSCRIBE ch\r\n"),
+            "--settled-marks", 6, "--marks-per-line", 8)
 
 
 class Nats(System):
@@ -157,8 +154,8 @@ class Nats(System):
         connect = 'CONNECT {"verbose":false,"pedantic":false}\r\n'
         self.start_load(
             "--publish", f"tcp:{port}", "--greeting", self.workshop.write("greeting", connect),
-             "--connect", f"tcp:{port}", "--request", self.workshop.write("request", connect + "SUB s 1\r\nPING\r\n"),
-             "--settled-marks", 2, "--marks-per-line", 3)
+            "--connect", f"tcp:{port}", "--request", self.workshop.write("request", connect + "SUB s 1\r\nPING\r\n"),
+            "--settled-marks", 2, "--marks-per-line", 3)
 
 
 class Mosquitto(System):
@@ -189,8 +186,8 @@ class Mosquitto(System):
         requests = [self._connect(b"r%05d" % number) + subscribe for number in range(self.readers)]
         self.start_load(
             "--publish", f"unix:{path}", "--greeting", self.workshop.write("greeting", self._connect(b"publisher")),
-             "--connect", f"unix:{path}", "--request", self.workshop.write("request", b"".join(requests)),
-             "--request-step", len(requests[0]), "--settled-bytes", 9)
+            "--connect", f"unix:{path}", "--request", self.workshop.write("request", b"".join(requests)),
+            "--request-step", len(requests[0]), "--settled-bytes", 9)
 
 
 class SDKRelay(System):
