@@ -146,7 +146,7 @@ extension Exchange {
   mutating func cancel(_ order: Order, reason: String = "User requested") {
     account.counters[order.market, default: RateCounter()].raise(
       RateCounter.cancelCost(age: now - order.createdAt), at: now, configuration.accountTier)
-    end(order.number, .canceled, reason: reason)
+    inMarket(order.market) { $0.end(order.number, .canceled, reason: reason) }
   }
 
   /// One answer for every order that is named.
@@ -254,13 +254,15 @@ extension Exchange {
 
   /// The engine takes a tenth off an open order of its own accord.
   mutating func restate(_ order: Order) {
-    account.update(order.number) {
-      $0.quantity -= max(1, $0.remaining / 10)
-      $0.isAmended = true
-      $0.reason = "Reduce non-tradable liquidity"
-      $0.changedAt = now
+    inMarket(order.market) { exchange in
+      exchange.account.update(order.number) {
+        $0.quantity -= max(1, $0.remaining / 10)
+        $0.isAmended = true
+        $0.reason = "Reduce non-tradable liquidity"
+        $0.changedAt = exchange.now
+      }
+      exchange.report(order.number, .restated)
     }
-    report(order.number, .restated)
     sendReports()
   }
 }

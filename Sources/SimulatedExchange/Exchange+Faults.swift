@@ -138,10 +138,11 @@ extension Exchange {
   /// compares both sides will notice; the true book stays as it is.
   private mutating func crossBook(_ fault: Fault) {
     for index in chosenMarkets(fault) {
-      guard let ask = markets[index].asks.bestKey.map({ -$0 }) else { continue }
+      guard let ask = markets[index].shown(false).bestKey.map({ -$0 }) else { continue }
       var crossed = markets[index]
       crossed.beginChange()
       crossed.set(isBid: true, price: ask + 1, quantity: crossed.instrument.minimumQuantity + 7)
+      crossed.show(crossed.resting, now: now)
       for depth in audiences[index].depths {
         let before = markets[index].view(depth: depth)
         guard let text = crossed.bookUpdate(since: before, checksum: crossed.checksum, now: now) else { continue }

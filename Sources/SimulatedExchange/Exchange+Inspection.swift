@@ -56,7 +56,7 @@ extension Exchange {
           LevelText(price: market.priceText($0.price), quantity: market.quantityText($0.quantity))
         }
       }
-      return (texts(market.bids), texts(market.asks))
+      return (texts(market.shown(true)), texts(market.shown(false)))
     }
   }
 

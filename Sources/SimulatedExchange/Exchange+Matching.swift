@@ -1,5 +1,5 @@
-// Where orders meet the market. The account's orders rest beside the simulated book, not in it: they take from it when
-// they cross it, and are filled when the market comes to them or trades through them. Every fill is a public trade.
+// Where orders meet the market. The account's orders rest beside the market's own levels: they take from them when they
+// cross, and are filled when the market comes to them or trades through them. Every fill is a public trade.
 
 extension Exchange {
   /// Lets something happen in a market by the account's hand, and tells everybody who listens.
@@ -154,7 +154,7 @@ extension Exchange {
 
 extension Order {
   /// What a taker may see of it at once.
-  fileprivate var visible: Int64 { display == nil ? remaining : min(remaining, displayRemaining) }
+  var visible: Int64 { display == nil ? remaining : min(remaining, displayRemaining) }
 
   /// How much it would take at a price.
   fileprivate func wanted(at price: Int64, _ market: Market) -> Int64 {

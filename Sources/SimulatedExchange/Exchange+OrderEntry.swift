@@ -169,7 +169,8 @@ extension Exchange {
   }
 
   mutating func orderExpires(_ number: Int) {
-    end(number, .expired)
+    guard let order = account.orders[number] else { return }
+    inMarket(order.market) { $0.end(number, .expired) }
     sendReports()
   }
 }

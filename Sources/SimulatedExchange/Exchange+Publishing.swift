@@ -37,6 +37,7 @@ extension Exchange {
   }
 
   mutating func publishChanges(of index: Int, since before: MarketView) {
+    markets[index].show(restingOrders(in: index), now: now)
     if markets[index].newTrades > 0 { publishTrades(of: index) }
     if !before.books.isEmpty {
       let checksum = markets[index].checksum
@@ -45,7 +46,6 @@ extension Exchange {
         publish(text, .book, view.depth, of: index)
       }
     }
-    markets[index].followOrders(now: now)
     if !before.orders.isEmpty, let checksum = markets[index].orders?.checksum {
       for view in before.orders {
         guard let text = markets[index].ordersUpdate(since: view, checksum: checksum, now: now) else { continue }

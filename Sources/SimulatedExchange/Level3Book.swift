@@ -1,5 +1,5 @@
 // The orders behind the levels of a book. The market moves levels; this splits each into orders and keeps their queues,
-// so that the quantities of a level's orders always add up to the level. Made only for markets that somebody watches
+// the account's own orders among them, so that a level's orders always add up to the level as it is shown. Made only for markets that somebody watches
 // by order, with chance of its own, so that watching changes nothing.
 
 struct Level3Book: Sendable {
@@ -7,6 +7,8 @@ struct Level3Book: Sendable {
     var id: String
     var quantity: Int64
     var time: Int64
+    /// The account's own, which the market does not touch.
+    var isOwn = false
   }
 
   struct Level: Sendable {
@@ -31,6 +33,8 @@ struct Level3Book: Sendable {
   /// What the last step did.
   private(set) var changes: [Change] = []
   private var chance: SeededGenerator
+  /// The account's orders in the book, oldest first.
+  private var resting: [RestingOrder] = []
 
   init(bids: BookSide, asks: BookSide, seed: UInt64, now: Int64) {
     chance = SeededGenerator(seed: seed)
@@ -58,16 +62,51 @@ struct Level3Book: Sendable {
 
   // MARK: Following the market
 
-  /// Brings the orders in line with levels that have changed.
-  mutating func follow(_ levels: [Market.Change], now: Int64) {
+  /// Brings the orders in line with the market's own levels that have changed, and with the account's orders.
+  mutating func follow(_ levels: [Market.Change], resting orders: [RestingOrder], now: Int64) {
     changes.removeAll(keepingCapacity: true)
-    for level in levels {
-      // The side is taken out while it is changed, so that it is not copied.
-      var side = level.isBid ? bids : asks
-      if level.isBid { bids = [] } else { asks = [] }
-      follow(level, &side, now: now)
-      if level.isBid { bids = side } else { asks = side }
+    for level in levels { inSide(level.isBid) { $0.follow(level, &$1, now: now) } }
+    if orders != resting { follow(orders) }
+  }
+
+  /// The side is taken out while it is changed, so that it is not copied.
+  private mutating func inSide(_ isBid: Bool, _ act: (inout Level3Book, inout [Level]) -> Void) {
+    var side = isBid ? bids : asks
+    if isBid { bids = [] } else { asks = [] }
+    act(&self, &side)
+    if isBid { bids = side } else { asks = side }
+  }
+
+  /// Less of an order keeps its place in the queue; more of it, or another price, goes to the end.
+  private mutating func follow(_ orders: [RestingOrder]) {
+    let wanted = Dictionary(orders.map { ($0.id, $0) }) { $1 }
+    var kept: Set<String> = []
+    for old in resting {
+      inSide(old.isBid) { book, side in
+        let level = Self.index(of: old.key, in: side)
+        guard let place = side[level].orders.firstIndex(where: { $0.id == old.id }) else { return }
+        guard let new = wanted[old.id], new.key == old.key, new.isBid == old.isBid, new.quantity <= old.quantity else {
+          let gone = side[level].orders.remove(at: place)
+          if side[level].orders.isEmpty { side.remove(at: level) }
+          return book.changes.append(Change(isBid: old.isBid, key: old.key, event: .delete, order: gone))
+        }
+        kept.insert(old.id)
+        guard new.quantity < old.quantity else { return }
+        side[level].orders[place].quantity = new.quantity
+        side[level].orders[place].time = new.time
+        book.changes.append(Change(isBid: old.isBid, key: old.key, event: .modify, order: side[level].orders[place]))
+      }
     }
+    for new in orders where !kept.contains(new.id) {
+      let order = Order(id: new.id, quantity: new.quantity, time: new.time, isOwn: true)
+      inSide(new.isBid) { book, side in
+        let level = Self.index(of: new.key, in: side)
+        if level == side.count || side[level].key != new.key { side.insert(Level(key: new.key, orders: []), at: level) }
+        side[level].orders.append(order)
+        book.changes.append(Change(isBid: new.isBid, key: new.key, event: .add, order: order))
+      }
+    }
+    resting = orders
   }
 
   private mutating func follow(_ change: Market.Change, _ side: inout [Level], now: Int64) {
@@ -83,24 +122,27 @@ struct Level3Book: Sendable {
       return side.insert(Level(key: change.key, orders: orders), at: index)
     }
     guard change.quantity > 0 else {
-      changes += side.remove(at: index).orders.map { note(.delete, $0) }
+      changes += side[index].orders.filter { !$0.isOwn }.map { note(.delete, $0) }
+      side[index].orders.removeAll { !$0.isOwn }
+      if side[index].orders.isEmpty { side.remove(at: index) }
       return
     }
-    let difference = change.quantity - side[index].orders.reduce(0) { $0 + $1.quantity }
+    let others = side[index].orders.indices.filter { !side[index].orders[$0].isOwn }
+    let difference = change.quantity - others.reduce(0) { $0 + side[index].orders[$1].quantity }
     if difference > 0 {
       let order = Order(id: identifier("O", &chance), quantity: difference, time: now)
       side[index].orders.append(order)
       changes.append(note(.add, order))
     } else {
       // Trades eat the queue from the front, cancellations come from anywhere.
-      var place = chance.chance(2, in: 3) ? 0 : chance.below(side[index].orders.count)
+      var place = others[chance.chance(2, in: 3) ? 0 : chance.below(others.count)]
       var excess = -difference
       while excess > 0 {
         if side[index].orders[place].quantity <= excess {
           let gone = side[index].orders.remove(at: place)
           excess -= gone.quantity
           changes.append(note(.delete, gone))
-          place = 0
+          place = side[index].orders.firstIndex { !$0.isOwn } ?? 0
         } else {
           side[index].orders[place].quantity -= excess
           side[index].orders[place].time = now

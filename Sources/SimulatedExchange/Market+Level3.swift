@@ -32,7 +32,7 @@ extension Market {
       var list = Text()
       var isFirst = true
       let before = isBid ? view.bidBoundary : view.askBoundary
-      let after = side(isBid).boundary(depth: view.depth)
+      let after = shown(isBid).boundary(depth: view.depth)
       for change in orders.changes where change.isBid == isBid {
         guard change.key >= before, change.key >= after || change.event != .add else { continue }
         add(change.order, key: change.key, event: change.event, isFirst: &isFirst, to: &list)

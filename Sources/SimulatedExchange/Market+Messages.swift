@@ -22,9 +22,9 @@ extension Market {
   }
 
   var touch: TouchLevels {
-    TouchLevels(
-      bid: bids.bestKey, bidQuantity: bids.best?.quantity, ask: asks.bestKey.map { -$0 },
-      askQuantity: asks.best?.quantity)
+    let (bid, ask) = (shown(true).best, shown(false).best)
+    return TouchLevels(
+      bid: bid?.key, bidQuantity: bid?.quantity, ask: ask.map { -$0.key }, askQuantity: ask?.quantity)
   }
 
   func ticker(_ type: MessageType, now: Int64) -> Text {
@@ -36,8 +36,8 @@ extension Market {
     text.add("\"data\":[{\"symbol\":")
     text.add(quoted: instrument.symbol)
     // A side without any level has no best price, and its fields stay away.
-    if let best = bids.best { add(best, "bid", to: &text, price: best.key) }
-    if let best = asks.best { add(best, "ask", to: &text, price: -best.key) }
+    if let best = shown(true).best { add(best, "bid", to: &text, price: best.key) }
+    if let best = shown(false).best { add(best, "ask", to: &text, price: -best.key) }
     add(",\"last\":", price: day.close, to: &text)
     add(",\"volume\":", quantity: day.volume, to: &text)
     add(",\"vwap\":", price: day.averagePrice, to: &text)
@@ -80,8 +80,8 @@ extension Market {
   /// CRC-32 over the ten best asks, then the ten best bids.
   var checksum: UInt32 {
     var checksum = Checksum()
-    for side in [asks.levels, bids.levels] {
-      for level in side.suffix(10).reversed() {
+    for side in [shown(false), shown(true)] {
+      for level in side.levels.suffix(10).reversed() {
         checksum.feed(token: abs(level.key))
         checksum.feed(token: level.quantity)
       }
@@ -91,9 +91,9 @@ extension Market {
 
   func bookSnapshot(depth: Int, now: Int64) -> Text {
     var text = Text()
-    text.reserveCapacity(160 + 80 * min(depth, bids.count))
+    text.reserveCapacity(160 + 80 * min(depth, shown(true).count))
     MessageType.snapshot.open("book", in: &text)
-    add(levels: [bids, asks].map { $0.top(depth) }, checksum: checksum, now: now, to: &text)
+    add(levels: [shown(true), shown(false)].map { $0.top(depth) }, checksum: checksum, now: now, to: &text)
     return text
   }
 
@@ -105,14 +105,14 @@ extension Market {
   }
 
   func view(depth: Int) -> View {
-    View(depth: depth, bidBoundary: bids.boundary(depth: depth), askBoundary: asks.boundary(depth: depth))
+    View(depth: depth, bidBoundary: shown(true).boundary(depth: depth), askBoundary: shown(false).boundary(depth: depth))
   }
 
   /// The update that takes a reader of `view` to the present book, or nil when nothing in sight has changed.
   /// Levels pushed out of sight are not mentioned; levels coming into sight are sent again.
   mutating func bookUpdate(since view: View, checksum: UInt32, now: Int64) -> Text? {
-    let bidLevels = visibleChanges(bids, boundary: view.bidBoundary, depth: view.depth)
-    let askLevels = visibleChanges(asks, boundary: view.askBoundary, depth: view.depth)
+    let bidLevels = visibleChanges(shown(true), boundary: view.bidBoundary, depth: view.depth)
+    let askLevels = visibleChanges(shown(false), boundary: view.askBoundary, depth: view.depth)
     guard !bidLevels.isEmpty || !askLevels.isEmpty else { return nil }
     var text = Text()
     text.reserveCapacity(320)

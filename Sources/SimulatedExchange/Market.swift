@@ -27,7 +27,7 @@ struct Market: Sendable {
   private(set) var candles: CandleSeries
   private(set) var day: DayStatistics
   /// What the last step did.
-  private(set) var changes: [Change] = []
+  var changes: [Change] = []
   private(set) var newTrades = 0
   /// How messages about this market are worded. Apart from `random`, so that readers do not move the market.
   var wording: SeededGenerator
@@ -37,7 +37,11 @@ struct Market: Sendable {
   /// Where the price wants to go, in 1/16 of a price unit.
   private var fairValue: Int64
   /// The orders behind the levels, once somebody has asked for them.
-  private(set) var orders: Level3Book?
+  var orders: Level3Book?
+  /// The account's orders in the book, oldest first.
+  var resting: [RestingOrder] = []
+  /// The book with those orders in it; nil while there are none.
+  var shown: (bids: BookSide, asks: BookSide)?
   /// A side that a fault keeps empty.
   var emptiedSide: Bool?
 
@@ -109,11 +113,10 @@ struct Market: Sendable {
   }
 
   mutating func beginOrders(seed: UInt64, now: Int64) {
-    if orders == nil { orders = Level3Book(bids: bids, asks: asks, seed: seed, now: now) }
+    guard orders == nil else { return }
+    orders = Level3Book(bids: bids, asks: asks, seed: seed, now: now)
+    orders?.follow([], resting: resting, now: now)
   }
-
-  /// Brings the orders behind the levels in line with the last change.
-  mutating func followOrders(now: Int64) { orders?.follow(changes, now: now) }
 
   mutating func beginChange() {
     changes.removeAll(keepingCapacity: true)
