@@ -18,18 +18,14 @@ extension JSONSink {
     withUnsafeTemporaryAllocation(byteCount: 40, alignment: 8) { buffer in
       var first = 40
       var rest = value.magnitude
+      // Nine digits at a time, so that nearly all of the arithmetic is of 32 bits.
       while rest > UInt32.max {
-        let (quotient, digit) = rest.quotientAndRemainder(dividingBy: 10)
-        first &-= 1
-        buffer[first] = UInt8(truncatingIfNeeded: digit) &+ UInt8(ascii: "0")
+        let (quotient, digits) = rest.quotientAndRemainder(
+          dividingBy: I.Magnitude(truncatingIfNeeded: 1_000_000_000 as UInt32))
+        writeDigits(UInt32(truncatingIfNeeded: digits), atLeast: 9, before: &first, in: buffer)
         rest = quotient
       }
-      var small = UInt32(truncatingIfNeeded: rest)
-      repeat {
-        first &-= 1
-        buffer[first] = UInt8(truncatingIfNeeded: small % 10) &+ UInt8(ascii: "0")
-        small /= 10
-      } while small > 0
+      writeDigits(UInt32(truncatingIfNeeded: rest), atLeast: 1, before: &first, in: buffer)
       if value < 0 {
         first &-= 1
         buffer[first] = UInt8(ascii: "-")
@@ -80,6 +76,25 @@ extension JSONSink {
     default: append(byte)
     }
   }
+}
+
+/// Writes a number from the back, two digits at a time.
+@inlinable @inline(__always)
+func writeDigits(_ number: UInt32, atLeast count: Int, before first: inout Int, in buffer: UnsafeMutableRawBufferPointer) {
+  var rest = number
+  let end = first &- count
+  func put(_ digit: UInt32) {
+    first &-= 1
+    buffer[first] = UInt8(truncatingIfNeeded: digit) &+ UInt8(ascii: "0")
+  }
+  while rest >= 10 {
+    let (quotient, pair) = (rest / 100, rest % 100)
+    put(pair % 10)
+    put(pair / 10)
+    rest = quotient
+  }
+  if rest > 0 || first == end &+ count { put(rest) }
+  while first > end { put(0) }
 }
 
 /// Writes into memory that is already there (a slot of the ring), whose owner has made sure of the room: a quoted

@@ -66,28 +66,29 @@ extension JSONValue {
   }
 }
 
-/// Byte-wise equality; keys are short, so whole words first and one overlapping word at the end.
+/// Byte-wise equality, several times as fast as `elementsEqual`.
 @inlinable @inline(__always)
-func sameBytes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
-  let count = a.count
-  guard count == b.count else { return false }
-  guard let a = a.baseAddress, let b = b.baseAddress else { return true }
-  var index = 0
+public func sameBytes(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
+  guard a.count == b.count else { return false }
+  guard let start = a.baseAddress, let other = b.baseAddress else { return true }
+  return sameBytes(start, other, a.count)
+}
+
+/// The same of `count` bytes each. Keys are short, so words first and one overlapping word at the end.
+@inlinable @inline(__always)
+func sameBytes(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
+  func same<Word: FixedWidthInteger & BitwiseCopyable>(_ word: Word.Type, at offset: Int) -> Bool {
+    a.loadUnaligned(fromByteOffset: offset, as: word) == b.loadUnaligned(fromByteOffset: offset, as: word)
+  }
   if count >= 8 {
+    var index = 0
     while index &+ 8 <= count {
-      guard
-        a.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-          == b.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-      else { return false }
+      guard same(UInt64.self, at: index) else { return false }
       index &+= 8
     }
-    return a.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-      == b.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+    return same(UInt64.self, at: count &- 8)
   }
-  while index < count {
-    guard a.load(fromByteOffset: index, as: UInt8.self) == b.load(fromByteOffset: index, as: UInt8.self)
-    else { return false }
-    index &+= 1
-  }
-  return true
+  if count >= 4 { return same(UInt32.self, at: 0) && same(UInt32.self, at: count &- 4) }
+  if count >= 2 { return same(UInt16.self, at: 0) && same(UInt16.self, at: count &- 2) }
+  return count == 0 || same(UInt8.self, at: 0)
 }

@@ -47,9 +47,23 @@ extension JSONValue {
   /// The member of an object with this key, compared with escapes resolved; the last of several. Nil for other kinds.
   @inlinable
   public subscript(_ key: StaticString) -> JSONValue? {
-    var found: JSONValue?
-    for (name, value) in members where name.equals(key) { found = value }
-    return found
+    guard kind == .object else { return nil }
+    let wanted = UnsafeRawBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
+    // Most keys differ in length already; a key's text has its quotes.
+    let length = UInt32(truncatingIfNeeded: wanted.count &+ 2)
+    let end = node + Int(node.pointee.span)
+    var found: UnsafePointer<TapeNode>?
+    var cursor = node + 1
+    while cursor < end {
+      let name = cursor.pointee
+      if name.hasEscapes {
+        if JSONValue(node: cursor, bytes: bytes).equals(wanted) { found = cursor + 1 }
+      } else if name.end &- name.start == length, sameBytes(bytes + Int(name.start) + 1, wanted.baseAddress!, wanted.count) {
+        found = cursor + 1
+      }
+      cursor += 1 &+ Int(cursor[1].span)
+    }
+    return found.map { JSONValue(node: $0, bytes: bytes) }
   }
 
   /// Keys and values of an object in the order of the document; nothing for other kinds.
@@ -136,6 +150,8 @@ extension JSONValue {
   @inlinable
   func integer<I: FixedWidthInteger>() -> I? {
     guard kind == .number else { return nil }
+    let text = self.text
+    if text.count <= 18, let value = plainInteger(text) { return I(exactly: value) }
     var digits = text[...]
     let negative = digits.first == UInt8(ascii: "-")
     if negative { digits.removeFirst() }
@@ -150,6 +166,18 @@ extension JSONValue {
       result = sum
     }
     return result
+  }
+
+  /// Nothing but digits, too few of them to overflow; nil for everything else.
+  @inlinable @inline(__always)
+  func plainInteger(_ text: UnsafeRawBufferPointer) -> UInt64? {
+    var value: UInt64 = 0
+    for index in 0..<text.count {
+      let digit = text[index] &- UInt8(ascii: "0")
+      guard digit <= 9 else { return nil }
+      value = value &* 10 &+ UInt64(digit)
+    }
+    return value
   }
 
   /// Whether this is a string that means exactly these characters. Allocates nothing.

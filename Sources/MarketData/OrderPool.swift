@@ -57,6 +57,23 @@ struct OrderPool: Sendable {
     firstFree = slot
   }
 
+  /// The checksum's register after the orders from `first` on to the back of their queue; nil when a token is
+  /// absurdly long. Goes through many orders for every message, so it asks for the memory once.
+  mutating func join(
+    _ first: Slot, _ register: UInt32, _ tables: CRC32Tables, _ precision: BookPrecision?
+  ) -> UInt32? {
+    orders.withUnsafeMutableBufferPointer { orders in
+      var register = register
+      var next: Slot? = first
+      while let slot = next {
+        guard let joined = orders[Int(slot)].level.join(register, tables, precision) else { return nil }
+        register = joined
+        next = orders[Int(slot)].next
+      }
+      return register
+    }
+  }
+
   /// Puts an order at the back of a queue whose last one is given.
   mutating func link(_ slot: Slot, behind last: Slot) {
     self[slot].previous = last

@@ -193,12 +193,8 @@ public struct OrderQueueBook: ~Copyable, Sendable {
     func join(_ ladder: Ladder<OrderQueue>, _ register: UInt32) -> UInt32? {
       var register = register
       for n in 0..<min(OrderBook.checksumDepth, ladder.count) {
-        var next: OrderPool.Slot? = ladder[n].first
-        while let slot = next {
-          guard let joined = pool[slot].level.join(register, tables, precision) else { return nil }
-          register = joined
-          next = pool[slot].next
-        }
+        guard let joined = pool.join(ladder[n].first, register, tables, precision) else { return nil }
+        register = joined
       }
       return register
     }
