@@ -21,15 +21,17 @@ final class Reader {
   var readBytes = 65536
   var readPause: Int64 = 0
   var hasAsked = false
+  /// What it is going to ask for, request by request.
+  var later: [[TopicName]] = []
   var connectPlanned = false
   /// Changes with each connection, so that plans for an earlier one are void.
   var generation = 0
 
-  init(index: Int, manner: Manner, archive: LineArchive, keepsMemory: Bool) {
+  init(index: Int, manner: Manner, archive: LineArchive, keepsMemory: Bool, resumesByTopic: Bool = false) {
     self.index = index
     self.manner = manner
     self.keepsMemory = keepsMemory
-    model = ReaderModel(name: "reader \(index) (\(manner))", archive: archive)
+    model = ReaderModel(name: "reader \(index) (\(manner))", archive: archive, resumesByTopic: resumesByTopic)
   }
 
   var listener: Int {

@@ -21,6 +21,8 @@ final class ReaderModel {
     var isOwed = true
     /// The topic's last line that it knows of.
     var last: UInt64 = 0
+    /// The number of the last `stale` line about it.
+    var staleSeq: UInt64 = 0
     var book: ReplayedBook?
     /// Asked for by name, answered or not.
     var isAsked = false
@@ -47,26 +49,33 @@ final class ReaderModel {
   var followsEverything = false
   var requests = RequestBook()
 
-  /// What it asked `since` with: the largest number it had seen before this connection.
+  /// What it asks `since` with, unless by topic: the largest number it had seen before this connection.
   private(set) var resumesFrom: UInt64 = 0
   /// The newest line of the log it has read; the largest number in any event line.
-  private(set) var lastLogSeq: UInt64 = 0
+  var lastLogSeq: UInt64 = 0
   private(set) var largestSeq: UInt64 = 0
+  /// It resumes each topic by a request of its own, after the last that it has of that topic: a replay asked for later
+  /// brings what is older than what it has of other topics, and it may be cut off between two.
+  let resumesByTopic: Bool
+  /// The last line of the log, and how often the numbers may yet fall: with each replay that a later request asks for.
+  var runSeq: UInt64 = 0
+  var replaysToCome = 0
   /// The newest line when its subscriptions last changed: what it missed before cannot be counted exactly.
   var changedAt: UInt64 = 0
   /// The newest line when it connected: what is older comes to it as a replay of topics that it resumes.
   private var helloSeq: UInt64 = 0
   private(set) var isGreeted = false
   private(set) var farewell: String?
-  private(set) var counts = (lines: 0, snapshots: 0, gaps: 0, stales: 0)
+  var counts = (lines: 0, snapshots: 0, gaps: 0, stales: 0)
   private var partialLine: [UInt8] = []
   /// Bridges have died in the middle of these lines, or marked them so.
   private var tornLines: [[UInt8]] = []
   /// Restarts of the bridge that it may still be told of.
-  private var restartsUntold = 0
+  var restartsUntold = 0
 
-  init(name: String, archive: LineArchive) {
+  init(name: String, archive: LineArchive, resumesByTopic: Bool = false) {
     self.name = name
+    self.resumesByTopic = resumesByTopic
     self.archive = archive
   }
 
@@ -80,7 +89,9 @@ final class ReaderModel {
     requests = RequestBook()
     wildcards = []
     resumesFrom = lastLogSeq == 0 && counts.snapshots == 0 ? 0 : largestSeq
+    replaysToCome = 0
     lastLogSeq = 0
+    runSeq = 0
     guard keepsMemory else {
       resumesFrom = 0
       follows = [:]
@@ -90,9 +101,14 @@ final class ReaderModel {
     for index in follows.keys { follows[index]?.isAsked = false }
   }
 
-  /// Whether it has a state of the topic that it can go on from.
-  func knows(_ topic: TopicName) -> Bool {
-    follows[archive.index(of: topic)].map { $0.phase != .awaiting && !$0.isUncertain && ($0.last > 0 || $0.phase == .stale) } ?? false
+  /// After which line it can go on with the topic; nil if it knows none.
+  func since(_ topic: TopicName) -> UInt64? {
+    guard resumesFrom > 0, let follow = follows[archive.index(of: topic)], follow.phase != .awaiting, !follow.isUncertain,
+      follow.last > 0 || follow.phase == .stale
+    else { return nil }
+    guard resumesByTopic else { return resumesFrom }
+    let last = max(follow.last, follow.staleSeq)
+    return last > 0 ? last : nil
   }
 
   var isMidLine: Bool { !partialLine.isEmpty }
@@ -133,7 +149,9 @@ final class ReaderModel {
     try require(farewell == nil, "goodbye is the last line", "\(name) got more: \(text(bytes))")
     if isGreeted, let seq = ReadLine.seq(of: bytes), archive.matches(seq, bytes), let record = archive[seq] {
       // A line made for one reader may read like the one in the log: then it is not in the log's order.
-      if seq > lastLogSeq || record.kind == .update || record.kind == .state { return try logLine(record, seq) }
+      if seq > lastLogSeq || record.kind == .update || record.kind == .state || isReplayed(record, seq) {
+        return try logLine(record, seq)
+      }
     }
     let line = try ReadLine(bytes)
     if case .hello = line {} else {
@@ -166,9 +184,14 @@ final class ReaderModel {
   // MARK: Lines of the log
 
   private func logLine(_ record: LineArchive.Record, _ seq: UInt64) throws(Violation) {
+    if seq <= runSeq, replaysToCome > 0 {
+      replaysToCome -= 1
+      runSeq = 0
+    }
     try require(
-      seq > lastLogSeq, "lines of the log ascend", "\(name) got \(seq) after \(lastLogSeq): \(text(record.bytes))")
-    lastLogSeq = seq
+      seq > runSeq, "lines of the log ascend", "\(name) got \(seq) after \(runSeq): \(text(record.bytes))")
+    runSeq = seq
+    lastLogSeq = max(lastLogSeq, seq)
     largestSeq = max(largestSeq, seq)
     switch record.kind {
     case .state: break
@@ -177,18 +200,26 @@ final class ReaderModel {
     }
   }
 
+  /// Whether a snapshot is one of the log's that a second replay brings, and not made for this reader.
+  private func isReplayed(_ record: LineArchive.Record, _ seq: UInt64) -> Bool {
+    resumesByTopic && record.kind == .snapshot && follows[record.topic].map { $0.isResuming && seq > $0.last } ?? false
+  }
+
   private func topicLine(_ record: LineArchive.Record, _ seq: UInt64) throws(Violation) {
     let topic = archive.topics[record.topic].name
     try require(
       isFollowing(record.topic, topic), "only what was asked for", "\(name) got \(topic) seq \(seq) unasked")
     var follow = follows.removeValue(forKey: record.topic) ?? Follow()
     defer { follows[record.topic] = follow }
+    // A replay asked for later may bring what came before a `stale` that is known: that holds on.
+    let isBeforeStale = resumesByTopic && seq < follow.staleSeq
     if record.kind == .snapshot {
-      follow.phase = .live
+      follow.phase = isBeforeStale ? .stale : .live
       if topic.channel == .book { follow.book = ReplayedBook(depth: topic.parameter) }
     } else {
       switch follow.phase {
       case .live where follow.last == record.prev: break
+      case .stale where isBeforeStale && follow.last == record.prev: break
       case .blind where follow.last == 0 || follow.last == record.prev: break
       case .awaiting, .stale:
         throw Violation("updates follow a snapshot", "\(name) \(topic) seq \(seq): \(follow.phase)")
@@ -202,7 +233,7 @@ final class ReaderModel {
     follow.isResuming = false
     follow.isUncertain = false
     follow.isOwed = false
-    guard follow.phase == .live, follow.book != nil else { return }
+    guard follow.phase != .blind, follow.book != nil else { return }
     follow.book?.apply(record.levels)
     try require(
       follow.book?.digest(depth: topic.parameter) == record.digest, "replayed books are equal",
@@ -222,9 +253,14 @@ final class ReaderModel {
   }
 
   private func goStale(_ index: Int, _ seq: UInt64) {
+    // A replay tells again what lies before the topic's last line, and so says nothing of it.
+    if seq > 0, seq < follows[index]?.last ?? 0 { return }
     // What it follows from now on, without a state, has no past.
     if follows[index]?.phase == .blind, seq > 0, seq <= helloSeq { return }
-    follows[index, default: Follow()].phase = .stale
+    var follow = follows[index] ?? Follow()
+    follow.phase = .stale
+    follow.staleSeq = max(seq, follow.staleSeq)
+    follows[index] = follow
   }
 
   func isFollowing(_ index: Int, _ topic: TopicName) -> Bool {
@@ -271,70 +307,5 @@ final class ReaderModel {
     try require(
       state.digest == record.digest, "snapshots say what the log said",
       "\(name) \(event.topic) seq \(event.seq) differs from the state after that line")
-  }
-
-  // MARK: Gaps
-
-  private func gap(_ reason: String, _ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
-    counts.gaps += 1
-    try require(from <= to && to <= archive.lastSeq, "gaps are accounted for", "\(name): from \(from) to \(to)")
-    if reason == "restart" {
-      try require(restartsUntold > 0, "gaps are accounted for", "\(name): a gap for a restart that was none")
-      restartsUntold -= 1
-      lastLogSeq = max(lastLogSeq, to)
-      return awaitAll()
-    }
-    guard reason == "slow_reader" else {
-      // What could not be resumed begins with a snapshot; the others of the same request go on.
-      for (index, follow) in follows where follow.isResuming {
-        follows[index]?.isResuming = false
-        follows[index]?.isUncertain = true
-      }
-      return
-    }
-    try require(
-      from > lastLogSeq, "gaps are accounted for", "\(name): from \(from), but it has had line \(lastLogSeq)")
-    try account(from, to, dropped)
-    lastLogSeq = to
-    awaitAll()
-  }
-
-  private func awaitAll() {
-    for index in follows.keys {
-      follows[index]?.phase = .awaiting
-      follows[index]?.isOwed = true
-      follows[index]?.isResuming = false
-    }
-  }
-
-  /// Exact only while everything it follows was under way: what waits for a snapshot has missed nothing.
-  private func account(_ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
-    var missed: UInt64 = 0
-    var first: UInt64?
-    archive.forEach(after: lastLogSeq, through: to) { seq, record in
-      switch record.kind {
-      case .update, .snapshot:
-        // What a snapshot has told already is not missed.
-        guard isFollowing(record.topic, archive.topics[record.topic].name), follows[record.topic]?.last ?? 0 < seq
-        else { return }
-        missed += 1
-      case .stale:
-        guard record.staleTopics?.contains(where: { isFollowing($0, archive.topics[$0].name) }) ?? true else { return }
-      case .state: break
-      }
-      if first == nil { first = seq }
-    }
-    let isExact =
-      changedAt < lastLogSeq && !followsEverything && wildcards.isEmpty
-      && follows.values.allSatisfy { $0.isAsked && !$0.isOwed && !$0.isUncertain }
-    guard let dropped else { throw Violation("gaps are accounted for", "\(name): a gap without dropped") }
-    if isExact {
-      try require(
-        dropped == missed && from == (first ?? from), "gaps are accounted for",
-        "\(name): \(from) to \(to) dropped \(dropped); missed are \(missed) from \(first ?? 0) on")
-    } else if changedAt < lastLogSeq {
-      try require(
-        dropped <= missed, "gaps are accounted for", "\(name): dropped \(dropped), but only \(missed) were there")
-    }
   }
 }

@@ -8,6 +8,8 @@ struct RequestBook {
     var topics: [TopicName] = []
     var wildcard: ReaderModel.Wildcard?
     var expected = 1
+    /// Whether it has `since`.
+    var resumes = false
     var sentAt: Int64
   }
 
@@ -40,15 +42,16 @@ extension ReaderModel {
   // MARK: Asking
 
   /// Notes a request that is about to be sent, and gives it a number.
-  func asks(_ request: RequestBook.Request, snapshot: Bool = true, resumes: Bool = false) -> Int {
+  func asks(_ request: RequestBook.Request, snapshot: Bool = true) -> Int {
     changedAt = archive.lastSeq
+    if request.resumes, resumesByTopic { replaysToCome += 1 }
     if request.kind == .subscribe {
       if let wildcard = request.wildcard { wildcards.insert(wildcard) }
       for topic in request.topics {
         let index = archive.index(of: topic)
         var follow = follows[index] ?? Follow()
         if !follow.isAsked, !followsEverything {
-          if resumes {
+          if request.resumes {
             follow.isResuming = follow.phase != .awaiting
           } else {
             follow = Follow(phase: snapshot ? .awaiting : .blind)

@@ -10,7 +10,11 @@ extension World {
       reader.hasAsked = true
       askForAll(reader)
       if reader.manner == .halfClosing, !isCalm { halfClose(reader, socket) }
-      return planAct(reader, manners.time(100 * .millisecond, 2 * .second))
+      return planAct(reader, reader.later.isEmpty ? manners.time(100 * .millisecond, 2 * .second) : 0)
+    }
+    if !reader.later.isEmpty, isCalm || !manners.onceIn(10) {
+      subscribe(reader, reader.later.removeFirst())
+      return planAct(reader, manners.time(0, 40 * .millisecond))
     }
     guard !isCalm else { return }
     switch reader.manner {
@@ -50,25 +54,24 @@ extension World {
       let id = reader.model.asks(.init(kind: .subscribe, wildcard: wildcard, sentAt: now))
       ask(reader, RequestText.wildcard("subscribe", wildcard, id: id))
     }
-    subscribe(reader, reader.wants)
+    guard reader.model.resumesByTopic else { return subscribe(reader, reader.wants) }
+    reader.later = reader.wants.map { [$0] }
   }
 
   func subscribe(_ reader: Reader, _ topics: [TopicName]) {
-    let resumesFrom = reader.model.resumesFrom
     var rest = topics
     while let first = rest.first {
       // Only who knows a topic can go on with it.
-      let knows = resumesFrom > 0 && reader.model.knows(first)
-      let since = knows ? resumesFrom : nil
+      let since = reader.model.since(first)
       let batch = rest.filter {
         $0.channel == first.channel && $0.parameter == first.parameter && $0.isBBO == first.isBBO
-          && (resumesFrom > 0 && reader.model.knows($0)) == knows
+          && reader.model.since($0) == since
       }
       rest.removeAll { batch.contains($0) }
       let snapshot = since != nil || !manners.onceIn(20)
       let id = reader.model.asks(
-        .init(kind: .subscribe, topics: batch, expected: batch.count, sentAt: now), snapshot: snapshot,
-        resumes: since != nil)
+        .init(kind: .subscribe, topics: batch, expected: batch.count, resumes: since != nil, sentAt: now),
+        snapshot: snapshot)
       ask(reader, RequestText.topics(
         "subscribe", batch, id: id, snapshot: snapshot, since: since, disconnects: reader.manner == .strict))
     }
@@ -76,7 +79,7 @@ extension World {
 
   /// What it wants and does not have, because it was refused or changed its mind.
   func askForTheRest(_ reader: Reader) {
-    guard reader.hasAsked, let socket = reader.socket, !socket.isHalfClosed, !socket.isOrphan, reader.model.requests.isIdle
+    guard reader.hasAsked, reader.later.isEmpty, let socket = reader.socket, !socket.isHalfClosed, !socket.isOrphan, reader.model.requests.isIdle
     else { return }
     let missing = reader.wants.filter { !(reader.model.follows[archive.index(of: $0)]?.isAsked ?? false) }
     if !missing.isEmpty { subscribe(reader, missing) }

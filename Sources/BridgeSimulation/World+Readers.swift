@@ -11,7 +11,8 @@ extension World {
     for index in 0..<plan.readerCount {
       let manner = manners.pick(Reader.Manner.allCases)
       let reader = Reader(
-        index: index, manner: manner, archive: archive, keepsMemory: manner == .resuming)
+        index: index, manner: manner, archive: archive, keepsMemory: manner == .resuming,
+        resumesByTopic: manner == .resuming && manners.onceIn(2))
       chooseWants(reader)
       behave(reader)
       readers.append(reader)
@@ -101,6 +102,7 @@ extension World {
     reader.socket = socket
     reader.generation += 1
     reader.hasAsked = false
+    reader.later = []
     readerOf[id] = reader
     reader.model.connected(keepsMemory: reader.keepsMemory)
     reader.model.followsEverything = reader.listener == SimulationPlan.feedListener

@@ -1,0 +1,70 @@
+// What a `gap` line says is true: it names the lines that this reader has missed, no more and no fewer, and tells of a
+// restart only when there was one. Behind it every topic waits for a snapshot.
+
+extension ReaderModel {
+  func gap(_ reason: String, _ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
+    counts.gaps += 1
+    try require(from <= to && to <= archive.lastSeq, "gaps are accounted for", "\(name): from \(from) to \(to)")
+    if reason == "restart" {
+      try require(restartsUntold > 0, "gaps are accounted for", "\(name): a gap for a restart that was none")
+      restartsUntold -= 1
+      return goOn(after: to)
+    }
+    guard reason == "slow_reader" else {
+      // What could not be resumed begins with a snapshot; the others of the same request go on.
+      for (index, follow) in follows where follow.isResuming {
+        follows[index]?.isResuming = false
+        follows[index]?.isUncertain = true
+      }
+      return
+    }
+    // It may not have had a replay that it asked for later: that begins before what it has had, and is not counted here.
+    guard replaysToCome == 0 else { return goOn(after: to) }
+    try require(
+      from > lastLogSeq, "gaps are accounted for", "\(name): from \(from), but it has had line \(lastLogSeq)")
+    try account(from, to, dropped)
+    goOn(after: to)
+  }
+
+  private func goOn(after seq: UInt64) {
+    lastLogSeq = max(lastLogSeq, seq)
+    runSeq = lastLogSeq
+    replaysToCome = 0
+    for index in follows.keys {
+      follows[index]?.phase = .awaiting
+      follows[index]?.isOwed = true
+      follows[index]?.isResuming = false
+    }
+  }
+
+  /// Exact only while everything it follows was under way: what waits for a snapshot has missed nothing.
+  private func account(_ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
+    var missed: UInt64 = 0
+    var first: UInt64?
+    archive.forEach(after: lastLogSeq, through: to) { seq, record in
+      switch record.kind {
+      case .update, .snapshot:
+        // What a snapshot has told already is not missed.
+        guard isFollowing(record.topic, archive.topics[record.topic].name), follows[record.topic]?.last ?? 0 < seq
+        else { return }
+        missed += 1
+      case .stale:
+        guard record.staleTopics?.contains(where: { isFollowing($0, archive.topics[$0].name) }) ?? true else { return }
+      case .state: break
+      }
+      if first == nil { first = seq }
+    }
+    let isExact =
+      changedAt < lastLogSeq && !followsEverything && wildcards.isEmpty
+      && follows.values.allSatisfy { $0.isAsked && !$0.isOwed && !$0.isUncertain }
+    guard let dropped else { throw Violation("gaps are accounted for", "\(name): a gap without dropped") }
+    if isExact {
+      try require(
+        dropped == missed && from == (first ?? from), "gaps are accounted for",
+        "\(name): \(from) to \(to) dropped \(dropped); missed are \(missed) from \(first ?? 0) on")
+    } else if changedAt < lastLogSeq {
+      try require(
+        dropped <= missed, "gaps are accounted for", "\(name): dropped \(dropped), but only \(missed) were there")
+    }
+  }
+}
