@@ -19,6 +19,7 @@ def scale(bench):
         bench.results.record("scale", "start to READY", "bridge", start_to_ready(bench.workshop))
     many_readers(bench)
     many_books(bench)
+    memory(bench)
     growth(bench)
 
 
@@ -70,6 +71,18 @@ def many_books(bench):
             result = running.run(20_000)
             bench.results.record("scale", "1,000 books of depth 100, a message", "bridge", {
                 "cpu_us": result["cpu_s"] / result["messages"] * 1e6, "rss_mib": result["rss_bytes"] / (1 << 20)})
+
+
+def memory(bench):
+    """After enough lines that the log has gone round, with a reader that has stopped among the others."""
+    for _ in bench.rounds("scale", "memory"):
+        with Bridge(bench.workshop, lambda: Books(symbols(200), 100), 99, 150_000) as running:
+            with socket.socket(socket.AF_UNIX) as stopped:
+                stopped.connect(bench.workshop.path("bridge.sock"))
+                with open(bench.workshop.path("request"), "rb") as request:
+                    stopped.sendall(request.read())
+                figures = {"rss_mib": running.run(150_000)["rss_bytes"] / (1 << 20)}
+            bench.results.record("scale", "200 books of depth 100, 100 readers, one stopped", "bridge", figures)
 
 
 def growth(bench):

@@ -10,7 +10,7 @@ import socket
 
 from exchange import Exchange
 from messages import frame, pack
-from processes import Load, cpu_seconds, is_listening, resident_bytes
+from processes import Failed, Load, cpu_seconds, is_listening, resident_bytes
 
 
 class System:
@@ -83,6 +83,19 @@ def start_bridge(workshop, configuration):
     return process
 
 
+def ask(path, method):
+    """The result of a request to the bridge."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(path)
+        connection.sendall(json.dumps({"method": method}).encode() + b"\n")
+        for line in connection.makefile("rb"):
+            answer = json.loads(line)
+            if answer.get("method") == method:
+                return answer["result"]
+    raise Failed(f"the bridge did not answer '{method}'")
+
+
 class Bridge(System):
     """kraken-bridged on a simulated exchange; everything is parsed, and books are verified."""
 
@@ -108,6 +121,14 @@ class Bridge(System):
             # Hello, then an answer and a snapshot for each symbol.
             "--settled-marks", 1 + 2 * len(self.feed.names),
             pass_fds=[upstream.fileno()])
+
+    def run(self, count, **how):
+        result = super().run(count, **how)
+        topics = ask(self.workshop.path("bridge.sock"), "status")["topics"]
+        # A book whose checksums did not hold would be stale, and the figure would be of something else.
+        if topics["live"] < len(self.feed.names) or any(topics[state] for state in ("stale", "pending", "quarantined")):
+            raise Failed(f"not all topics of the bridge are live: {topics}")
+        return result
 
 
 class Redis(System):

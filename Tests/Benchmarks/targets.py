@@ -19,3 +19,4 @@ TARGETS["latency", "100 readers, 1,000/s", None, "p50_us"] = 100
 TARGETS["latency", "100 readers, 1,000/s", None, "p99_us"] = 1000
 TARGETS["scale", "10,000 quiet readers, each", None, "kib"] = 2
 TARGETS["scale", "start to READY", None, "ms"] = 50
+TARGETS["scale", "200 books of depth 100, 100 readers, one stopped", None, "rss_mib"] = 96
