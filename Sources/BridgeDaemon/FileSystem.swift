@@ -40,16 +40,17 @@ enum FileSystem {
     return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
   }
 
-  /// Whether a socket's own address is this path; that of an accepted connection is its listener's.
-  static func isSocket(_ descriptor: Int32, boundTo path: String) -> Bool {
+  /// Where a Unix socket is bound; an accepted connection is where its listener is. Empty for one without a file, nil
+  /// for what is no Unix socket.
+  static func path(ofSocket descriptor: Int32) -> String? {
     var address = sockaddr_un()
     var size = socklen_t(MemoryLayout<sockaddr_un>.size)
     // Sound: the kernel writes a sockaddr_un through the generic type, within the size it is given.
     let result = withUnsafeMutablePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &size) }
     }
-    guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else { return false }
-    return withUnsafeBytes(of: &address.sun_path) { $0.prefix { $0 != 0 }.elementsEqual(path.utf8) }
+    guard result == 0, address.sun_family == sa_family_t(AF_UNIX) else { return nil }
+    return withUnsafeBytes(of: &address.sun_path) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
   }
 
   static func isReadableFile(_ path: String) -> Bool { access(path, R_OK) == 0 }

@@ -2,6 +2,7 @@
 
 import BridgeCore
 import Glibc
+import SystemdNotify
 import Testing
 
 @testable import BridgeDaemon
@@ -134,6 +135,38 @@ struct ListeningSocketTests {
     defer { socket.discard() }
     #expect(socket.setAccess(mode: 0o600, group: getegid()) == nil)
     #expect(mode(path) == 0o600)
+  }
+
+  /// Sockets that the service manager bound: known by their address or by their name, and never open to more users than
+  /// the configuration says.
+  @Test func aPassedSocketIsWhatTheListenerExpects() throws {
+    func settings(_ path: String, mode: UInt32 = 0o666) -> ListenerSettings {
+      ListenerSettings(path: path, mode: mode, group: nil, scope: [.market], preset: .none)
+    }
+    let path = directory("a.sock")
+    let made = try ListeningSocket(path: path, mode: 0o660, group: nil)
+    defer { made.discard() }
+    let passed = [PassedDescriptor(descriptor: made.descriptor, name: "kraken-bridge.socket")]
+    for mode in [0o666, 0o660] as [UInt32] {
+      let socket = try settings(path, mode: mode).open(passed: passed)
+      #expect(socket.descriptor == made.descriptor && socket.boundPath == path && !socket.isOurs)
+    }
+    do throws(ListenError) {
+      _ = try settings(path, mode: 0o600).open(passed: passed)
+      Issue.record("a socket that the group can use")
+    } catch {
+      #expect(error.description.contains("has mode 0660") && error.description.contains("wider than 0600"))
+    }
+
+    let elsewhere = directory("elsewhere.sock")
+    for name in ["elsewhere", "elsewhere.sock"] {
+      let named = [PassedDescriptor(descriptor: made.descriptor, name: name)]
+      let socket = try settings(elsewhere).open(passed: named)
+      #expect(socket.descriptor == made.descriptor && socket.boundPath == path)
+    }
+    let other = try settings(elsewhere).open(passed: passed)
+    defer { other.discard() }
+    #expect(other.descriptor != made.descriptor && other.isOurs)
   }
 
   @Test func theKernelSaysWhoIsThere() throws {

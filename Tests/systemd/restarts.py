@@ -14,6 +14,7 @@ from follower import Crowd
 from service import *
 
 READERS = 100
+MANY = 800
 LINES_PER_SECOND = 1000
 # Changes a second in each market.
 RATE = 90
@@ -116,6 +117,27 @@ def the_rest_of_a_line_comes(what, end):
     reader.close()
 
 
+def very_many_are_kept():
+    """More than the manager takes at once: it looks through all that it keeps for each."""
+    systemctl("start", SERVICE)
+    began = time.monotonic()
+    readers = [Reader() for _ in range(MANY)]
+    before = time.monotonic()
+    answered = readers[0].ask("ping")
+    check(f"while {MANY} readers come, one of them is answered after {time.monotonic() - before:.2f} s", answered)
+    kept = wait(lambda: stored() > MANY, 60)
+    check(f"{MANY} readers are kept after {time.monotonic() - began:.1f} s", kept, stored())
+    for what, end in (("restart", lambda: systemctl("restart", SERVICE)), ("SIGKILL", lambda: os.kill(main_pid(), signal.SIGKILL))):
+        began, process = time.monotonic(), main_pid()
+        end()
+        wait(lambda: is_active() and main_pid() != process)
+        answers = sum(reader.ask("ping") is not None for reader in readers)
+        check(f"{what}: {answers} of {MANY} readers are answered {time.monotonic() - began:.1f} s later", answers == MANY)
+    for reader in readers:
+        reader.close()
+    systemctl("stop", SERVICE)
+
+
 def a_start_that_fails_for_good_is_seen():
     """Nobody is left waiting for a process that does not come: the manager lets go of what it keeps."""
     systemctl("start", SERVICE)
@@ -163,5 +185,6 @@ for promise in (everybody_reads, through_restarts, through_crashes, through_an_u
 the_rest_of_a_line_comes("restart", lambda: systemctl("restart", SERVICE))
 the_rest_of_a_line_comes("SIGKILL", lambda: os.kill(main_pid(), signal.SIGKILL))
 who_left_is_forgotten(crowd)
+very_many_are_kept()
 a_start_that_fails_for_good_is_seen()
 finish()

@@ -122,8 +122,9 @@ class Reader:
 
     def __init__(self, path=SOCKETS / "bridge.sock"):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(PATIENCE)
+        # Without a time limit, since one with it does not wait for room in the backlog.
         self.socket.connect(str(path))
+        self.socket.settimeout(PATIENCE)
         self.lines = self.socket.makefile("r")
 
     def send(self, line):

@@ -78,9 +78,10 @@ public enum Daemon {
     do {
       let loop = try eventLoop.submit {
         let parts = DaemonLoop.Parts(
-          settings: settings, credentials: credentials, version: version, sockets: handedOver.value.sockets, reread: reread,
-          makeLogger: StandardErrorLog.logger, processID: getpid(), userID: getuid(), watchdog: Watchdog.requested(),
-          memoryPressure: MemoryPressure.requested(), notify: { ServiceManager.notify($0) },
+          settings: settings, credentials: credentials, version: version, sockets: handedOver.value.sockets,
+          reread: reread, makeLogger: StandardErrorLog.logger, processID: getpid(), userID: getuid(),
+          watchdog: Watchdog.requested(), memoryPressure: MemoryPressure.requested(),
+          notify: { ServiceManager.notify($0) },
           store: handedOver.value.store, inherited: handedOver.value.inherited)
         return NIOLoopBound(DaemonLoop(parts, eventLoop: eventLoop), eventLoop: eventLoop)
       }.wait()
@@ -92,9 +93,12 @@ public enum Daemon {
         }
       }
       try eventLoop.flatSubmit { loop.value.stop() }.wait()
-      try eventLoop.submit { loop.value.dissolve() }.wait()
-      // The thread ends with the process. NIO would wait for it on a Dispatch queue, whose threads want priorities that
-      // the service's sandbox does not give, and complain.
+      // The thread ends with the process, and calls the loop until then. NIO would wait for its end on a Dispatch queue,
+      // whose threads want priorities that the service's sandbox does not give, and complain.
+      try eventLoop.submit {
+        loop.value.dissolve()
+        _ = Unmanaged.passRetained(loop.value)
+      }.wait()
     } catch {
       throw .internal("\(error)")
     }
@@ -139,14 +143,17 @@ public enum Daemon {
     }
     if capacity < settings.limits.connections + DescriptorStore.reserve {
       logger.warning(
-        "FileDescriptorStoreMax= is \(capacity): with limits.connections \(settings.limits.connections) some readers may not survive a restart"
-      )
+        """
+        FileDescriptorStoreMax= is \(capacity): with limits.connections \(settings.limits.connections) some readers may \
+        not survive a restart
+        """)
     }
     let store = DescriptorStore(capacity: capacity, inherited: inherited)
     if let unfinished = store.unfinished {
       inherited.leaveOut(afterFailedStarts: unfinished.failedStarts)
       if unfinished.failedStarts >= Inheritance.startsWithStateMax {
-        logger.error("\(unfinished.failedStarts) starts failed; going on without what the process before knew of its readers")
+        logger.error(
+          "\(unfinished.failedStarts) starts failed; going on without what the process before knew of its readers")
       }
       unfinished.failedStarts += 1
     }

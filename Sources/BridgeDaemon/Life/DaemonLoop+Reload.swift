@@ -1,5 +1,6 @@
-// A new configuration without a restart: checked as a whole before anything of it counts, and taken over without ending
-// the connection of any reader. What the running bridge is built around waits for the next start, and a warning says so.
+// A new configuration without a restart: checked as a whole before anything of it counts, and taken over without
+// ending any reader's connection. What the running bridge is built around waits for the next start, and a warning
+// says so.
 
 import BridgeCore
 import KrakenSession

@@ -65,9 +65,8 @@ extension DaemonLoop {
       }
     }
     if !inherited.clients.isEmpty {
-      logger.notice(
-        "took up \(adopted.count) readers of the process before, \(isCertain ? "after an orderly stop" : "as of its last checkpoint")"
-      )
+      let asOf = isCertain ? "after an orderly stop" : "as of its last checkpoint"
+      logger.notice("took up \(adopted.count) readers of the process before, \(asOf)")
     }
     inherited = Inheritance()
     return EventLoopFuture.andAllComplete(adopted, on: eventLoop).assumeIsolated().map { [self] in
@@ -117,9 +116,10 @@ extension DaemonLoop {
       }
   }
 
-  /// The listener that accepted this connection: an accepted socket bears its listener's address.
+  /// The listener that accepted this connection.
   private func listenerIndex(of descriptor: Int32) -> Int? {
-    listeners.firstIndex { FileSystem.isSocket(descriptor, boundTo: $0.settings.path) }
+    guard let path = FileSystem.path(ofSocket: descriptor) else { return nil }
+    return listeners.firstIndex { $0.boundPath == path }
   }
 
   // MARK: While running
@@ -141,8 +141,12 @@ extension DaemonLoop {
   private func checkpoint(now: Moment, force: Bool) {
     guard let store, force || now.monotonic >= nextCheckpoint else { return }
     let version = bridge.membershipVersion
-    guard force || version != checkpointVersion || now.monotonic - checkpointTime >= DaemonLoop.checkpointAge else { return }
-    if !store.store(state: bridge.checkpoint().bytes) { warn("the service manager did not take the state that a restart needs") }
+    guard
+      force || version != checkpointVersion || now.monotonic - checkpointTime >= DaemonLoop.checkpointAge
+    else { return }
+    if !store.store(state: bridge.checkpoint().bytes) {
+      warn("the service manager did not take the state that a restart needs")
+    }
     checkpointVersion = version
     checkpointTime = now.monotonic
     let cost = SystemClock.now.monotonic - now.monotonic
@@ -173,7 +177,9 @@ extension DaemonLoop {
     for task in repeatedTasks { task.cancel() }
     repeatedTasks = []
     let state = bridge.handOver(lineBytesMax: DaemonLoop.handedOverLineBytes) { sockets.unwritten($0) }
-    if !store.handOver(state: state.bytes) { logger.error("the service manager did not take the state; readers will be told of a gap") }
+    if !store.handOver(state: state.bytes) {
+      logger.error("the service manager did not take the state; readers will be told of a gap")
+    }
     store.unfinished?.failedStarts = 0
     isHandedOver = true
     sockets.closeAll()

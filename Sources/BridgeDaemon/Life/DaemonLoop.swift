@@ -196,9 +196,9 @@ final class DaemonLoop {
   func log(_ record: LogRecord, now: Moment) {
     let level = record.level.loggerLevel
     guard level >= logger.logLevel else { return }
-    let key = record.event.rawValue + record.fields.filter { $0.0 != "peer_pid" && $0.0 != "reason" }.map(\.1).joined(separator: "\u{0}")
-    guard
-      repetition.admit(key, message: record.message, level: level.priority, now: now.monotonic) == .write
+    let told = record.fields.filter { $0.0 != "peer_pid" && $0.0 != "reason" }.map(\.1)
+    let key = ([record.event.rawValue] + told).joined(separator: "\u{0}")
+    guard repetition.admit(key, message: record.message, level: level.priority, now: now.monotonic) == .write
     else { return }
     var metadata: Logger.Metadata = [LogFormat.eventField: "\(record.event.rawValue)"]
     for (name, value) in record.fields { metadata[name] = "\(value)" }

@@ -66,6 +66,8 @@ final class Listener {
   }
 
   var descriptor: Int32 { socket.descriptor }
+  /// The address that its connections bear.
+  var boundPath: String { socket.boundPath }
   /// Whether a process of ours bound it, not the service manager.
   var isOurs: Bool { socket.isOurs }
 

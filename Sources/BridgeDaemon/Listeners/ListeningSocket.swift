@@ -16,6 +16,8 @@ public struct ListenError: Error, CustomStringConvertible {
 final class ListeningSocket {
   let descriptor: Int32
   let path: String
+  /// `path`, unless the service manager bound it elsewhere.
+  let boundPath: String
   /// The socket that the process before had at this path, whose file is gone: connections may wait in it.
   var predecessor: Int32?
   /// The file as we made it; nil if the service manager made it, who then also removes it.
@@ -42,6 +44,7 @@ final class ListeningSocket {
   init(adopting descriptor: Int32, path: String, isOurs: Bool = false) {
     self.descriptor = descriptor
     self.path = path
+    boundPath = FileSystem.path(ofSocket: descriptor) ?? path
     file = isOurs ? FileIdentity(path) : nil
     _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
   }
@@ -52,6 +55,7 @@ final class ListeningSocket {
   ///   - group: the file's group; nil leaves it.
   init(path: String, mode: UInt32, group: UInt32?) throws(ListenError) {
     self.path = path
+    boundPath = path
     let directory = path.parentDirectory
     try FileSystem.makeDirectory(directory).orThrow { "cannot make the directory \(directory): \($0)" }
     let lock = DirectoryLock(directory)
@@ -94,13 +98,27 @@ final class ListeningSocket {
     unlink(path)
   }
 
-  /// Gives the socket file another mode and group. Not done for a socket that the service manager made.
+  /// Gives the socket file another mode and group. One that the service manager made is only looked at.
   /// - Returns: what went wrong, or nil.
   func setAccess(mode: UInt32, group: UInt32?) -> String? {
-    guard let file, FileIdentity(path) == file else { return nil }
+    guard let file else { return accessFault(mode: mode) }
+    guard FileIdentity(path) == file else { return nil }
     defer { self.file = FileIdentity(path) }
     if let group, chown(path, uid_t.max, group) != 0 { return "cannot give \(path) to group \(group): \(Errno.text)" }
     return chmod(path, mode) == 0 ? nil : "cannot set the mode of \(path): \(Errno.text)"
+  }
+
+  /// Whether the service manager lets more users connect than the configuration does.
+  /// - Returns: what to do about it, or nil.
+  private func accessFault(mode: UInt32) -> String? {
+    var status = stat()
+    // Without a file there is nothing that would keep anybody out.
+    let actual = stat(boundPath, &status) == 0 ? status.st_mode & 0o777 : 0o666
+    // To connect is to write.
+    guard actual & 0o222 & ~mode != 0 else { return nil }
+    let (given, configured) = (String(actual, radix: 8), String(mode, radix: 8))
+    return "\(path) has mode 0\(given) from its socket unit, which is wider than 0\(configured) in the configuration: "
+      + "change SocketMode= or the listener's mode"
   }
 
   /// Undoes the opening of a socket that nobody listens with yet.
