@@ -67,8 +67,6 @@ def measure(options, found):
                 BENCHMARKS[name](Bench(workshop, options.runs, began + SECONDS_MAX, found))
             except (Failed, OSError, RuntimeError, LookupError, ValueError) as failure:
                 found.data["failures"].append(f"{name}: {failure}")
-                progress("")
-                print(f"bench: {name}: {failure}", file=sys.stderr)
             for text in workshop.notes:
                 found.note(f"{name}: {text}")
             for program, command in workshop.commands.items():
@@ -90,6 +88,10 @@ def show(options, found):
         print()
     for note in found.data["notes"]:
         print(note, file=sys.stderr if options.json else sys.stdout)
+    for benchmark, case, peer, figure in results.without_row(TARGETS, rows):
+        found.data["failures"].append(f"{benchmark}: no figure for its target: {case}, {peer or 'alone'}, {figure}")
+    for failure in found.data["failures"]:
+        print(f"bench: {failure}", file=sys.stderr)
     missed = [row for row in rows if row.get("is_met") is False]
     judged = [row for row in rows if "is_met" in row]
     print(f"{len(judged) - len(missed)} of {len(judged)} targets met", file=sys.stderr)

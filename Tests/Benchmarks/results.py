@@ -74,6 +74,13 @@ def row(benchmark, case, name, ours, peer, theirs, targets):
     return result
 
 
+def without_row(targets, rows):
+    """Targets of the benchmarks that were run for which there is no row: a name was changed in one place alone."""
+    run = {one["benchmark"] for one in rows}
+    held = {(one["benchmark"], one["case"], one["peer"], one["figure"]) for one in rows}
+    return [key for key in targets if key[0] in run and key not in held]
+
+
 def number(value, digits):
     return f"{value:,.{digits}f}" if abs(value) < 1000 else f"{value:,.0f}"
 

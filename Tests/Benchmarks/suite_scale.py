@@ -57,6 +57,8 @@ def many_readers(bench):
                 return (resident_bytes(running.pid) - running.rss_alone) / READERS / 1024
 
             record("readers connect and subscribe at once", {"ms": running.load.settled["settled_s"] * 1000})
+            record("readers connect and subscribe, each", {
+                "cpu_us": (cpu_seconds(running.pid) - running.cpu_alone) / READERS * 1e6})
             record("quiet readers, each", {"kib": kib_each()})
             running.run(50, window=4)
             result = running.run(100, window=4)

@@ -113,7 +113,7 @@ class Bridge(System):
         configuration = bridge_configuration(self.workshop, self.exchange.url, parameters)
         self.process = start_bridge(self.workshop, configuration)
         upstream = self.exchange.hand_over()
-        self.rss_alone = resident_bytes(self.process.pid)
+        self.rss_alone, self.cpu_alone = resident_bytes(self.process.pid), cpu_seconds(self.process.pid)
         lines = json.dumps({"method": "subscribe", "params": request}, separators=(",", ":")) + "\n"
         self.start_load(
             "--publish", f"fd:{upstream.fileno()}", "--heartbeat", "--connect", f"unix:{self.workshop.path('bridge.sock')}",
