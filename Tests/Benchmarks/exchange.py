@@ -15,7 +15,8 @@ import time
 from messages import TIME, asset_pairs, frame, instruments
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-STATUS = b'{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2","connection_id":1}]}'
+STATUS = (b'{"channel":"status","type":"update","data":[{"version":"2.0.10","system":"online","api_version":"v2",'
+          b'"connection_id":1}]}')
 HEARTBEAT = b'{"channel":"heartbeat"}'
 OLD_STATUS = b'{"connectionID":1,"event":"systemStatus","status":"online","version":"1.9.0"}'
 
@@ -97,7 +98,8 @@ class Exchange:
                 raise Closed
             received += piece
         first, *lines = received.split(b"\r\n\r\n")[0].split(b"\r\n")
-        return first.split(b" ")[1], {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        parts = (line.partition(b":") for line in lines)
+        return first.split(b" ")[1], {name.strip().lower(): value.strip() for name, _, value in parts}
 
     def _converse(self, connection, status):
         """Answers requests until the socket is handed over."""

@@ -120,8 +120,9 @@ class Books:
 
     def snapshot(self, symbol):
         book = self.books[symbol]
-        return (f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{symbol}","bids":[{self._levels(book[1])}],'
-                f'"asks":[{self._levels(book[0])}],"checksum":{self._checksum(book)},"timestamp":"{TIME % 0}"}}]}}').encode()
+        return (
+            f'{{"channel":"book","type":"snapshot","data":[{{"symbol":"{symbol}","bids":[{self._levels(book[1])}],'
+            f'"asks":[{self._levels(book[0])}],"checksum":{self._checksum(book)},"timestamp":"{TIME % 0}"}}]}}').encode()
 
     def _next(self):
         self.number += 1
@@ -131,23 +132,24 @@ class Books:
         level = book[which][self.chance.randrange(self.depth)]
         level[1] = self._quantity()
         changed = f'{{"price":{level[0]},"qty":{level[1]}}}'
-        sides = f'"bids":[{changed if which else ""}],"asks":[{"" if which else changed}],"checksum":{self._checksum(book)}'
-        return symbol, sides, TIME % (self.number % 1000000)
+        bids, asks = (changed, "") if which else ("", changed)
+        changes = f'"bids":[{bids}],"asks":[{asks}],"checksum":{self._checksum(book)}'
+        return symbol, changes, TIME % (self.number % 1000000)
 
     def messages(self, count):
         return [
-            f'{{"channel":"book","type":"update","data":[{{"symbol":"{symbol}",{sides},"timestamp":"{time}"}}]}}'.encode()
-            for symbol, sides, time in (self._next() for _ in range(count))]
+            f'{{"channel":"book","type":"update","data":[{{"symbol":"{symbol}",{changes},"timestamp":"{time}"}}]}}'.encode()
+            for symbol, changes, time in (self._next() for _ in range(count))]
 
     def lines(self, count):
         """What the bridge makes of them."""
         texts = []
         for _ in range(count):
-            symbol, sides, time = self._next()
+            symbol, changes, time = self._next()
             seq = 1795416540857841 + self.number
             texts.append((
                 f'{{"channel":"book","type":"update","symbol":"{symbol}","depth":{self.depth},"seq":{seq},"prev":{seq - 1},'
-                f'"time":"{time}","received":"2026-11-23T06:49:03.{self.number:09}Z","data":{{{sides}}}}}\n').encode())
+                f'"time":"{time}","received":"2026-11-23T06:49:03.{self.number:09}Z","data":{{{changes}}}}}\n').encode())
         return texts
 
 
@@ -166,5 +168,6 @@ def instruments(names):
 
 def asset_pairs(names):
     """The REST call AssetPairs, with the old symbol names that WebSocket v1 knows."""
-    result = {name.replace("/", ""): {"wsname": name.replace("BTC", "XBT"), "altname": name.replace("/", "")} for name in names}
+    result = {
+        name.replace("/", ""): {"wsname": name.replace("BTC", "XBT"), "altname": name.replace("/", "")} for name in names}
     return json.dumps({"error": [], "result": result}).encode()

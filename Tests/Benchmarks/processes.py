@@ -21,7 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAMS = {
     "load": ["cc", "-std=gnu17", "-O3", "native/load.c"],
     "roundtrip": ["cc", "-std=gnu17", "-O2", "native/roundtrip.c"],
-    "fanout_loop": ["cc", "-O2", "-pthread", "-Iinprocess/Drain/include", "inprocess/fanout_loop.c", "inprocess/Drain/drain.c"],
+    "fanout_loop": [
+        "cc", "-O2", "-pthread", "-Iinprocess/Drain/include", "inprocess/fanout_loop.c", "inprocess/Drain/drain.c"],
     "simdjson_parse": ["c++", "-O2", "inprocess/simdjson_parse.cpp", "-lsimdjson"],
 }
 

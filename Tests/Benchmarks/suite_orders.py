@@ -83,7 +83,9 @@ def measure_bridge(workshop, address):
     keys = workshop.path("key")
     os.makedirs(keys, mode=0o700, exist_ok=True)
     for name, secret in (("api-key", KEY), ("api-secret", SECRET)):
-        with open(os.open(os.path.join(keys, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        # The bridge refuses keys that others can read.
+        descriptor = os.open(os.path.join(keys, name), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
             file.write(secret)
     path = workshop.path("bridge.sock")
     configuration = workshop.write("orders.yaml", json.dumps({

@@ -4,7 +4,7 @@
 //
 //   load --messages FILE [--publish fd:N|unix:PATH|tcp:PORT|pair|relay] [--greeting FILE] [--heartbeat]
 //        --readers N --connect unix:PATH|tcp:PORT|accept:FD|pair [--request FILE [--request-step BYTES]]
-//        [--settled-marks N] [--settled-bytes N] [--mark CODE] [--marks-per-line N] [--lines-per-message N/D]
+//        [--settled-marks N] [--settled-bytes N] [--mark CODE] [--marks-per-line N]
 //
 // FILE of --messages holds the number of messages (64 bits), the length of each (32 bits), and then their bytes.
 // --request is sent by each reader; with --request-step reader i sends the i-th piece of so many bytes.
@@ -20,6 +20,7 @@
 
 #define _GNU_SOURCE
 #include "histogram.h"
+#include "relay.h"
 #include "streams.h"
 
 #include <inttypes.h>
@@ -38,7 +39,7 @@ static struct messages messages;
 static struct reader *readers;
 static int readers_count, publisher = -1, epoll;
 static int mark = '\n', has_heartbeat;
-static uint64_t marks_per_line = 1, line_numerator = 1, line_denominator = 1;
+static uint64_t marks_per_line = 1;
 static uint64_t next_message, sent_bytes; // of all runs so far
 static uint64_t *sent_at;                 // when each message of this run was written
 static uint64_t run_lines, run_bytes, run_first;
@@ -75,10 +76,10 @@ static void read_from(struct reader *reader, uint64_t readable_at, int is_runnin
   uint64_t after = reader->marks / marks_per_line;
   run_bytes += (uint64_t)length;
   run_lines += after - before;
-  for (uint64_t line = before; line < after; line++) {
-    uint64_t index = line * line_denominator / line_numerator;
-    uint64_t arrived = line == before && readable_at > sent_at[index] ? readable_at : now;
-    if (run_first + index < next_message) histogram_add(&latency, arrived - sent_at[index]);
+  // The n-th line at a reader is the n-th message; lines beyond are about something else.
+  for (uint64_t line = before; line < after && run_first + line < next_message; line++) {
+    uint64_t arrived = line == before && readable_at > sent_at[line] ? readable_at : now;
+    histogram_add(&latency, arrived - sent_at[line]);
   }
 }
 
@@ -88,8 +89,8 @@ static void discard_from_publisher(void) {
   if (length == 0) fail_with("the publisher's connection was closed");
 }
 
-// Writes messages up to `end` as far as there is room.
-static void publish(uint64_t end, uint64_t due_from, double rate, uint64_t began) {
+// Writes messages of this run up to `end`, as far as there is room.
+static void publish(uint64_t end, double rate, uint64_t began) {
   static int was_blocked;
   uint64_t end_bytes = messages.offsets[end];
   uint64_t now = now_ns();
@@ -106,7 +107,7 @@ static void publish(uint64_t end, uint64_t due_from, double rate, uint64_t began
   }
   while (next_message < end && messages.offsets[next_message + 1] <= sent_bytes) next_message++;
   for (; stamped < next_message; stamped++) {
-    uint64_t due = rate > 0 ? began + (uint64_t)((double)(stamped - due_from) * 1e9 / rate) : now;
+    uint64_t due = rate > 0 ? began + (uint64_t)((double)(stamped - run_first) * 1e9 / rate) : now;
     sent_at[stamped - run_first] = was_blocked && due < now ? due : now;
   }
   if (sent_bytes == end_bytes) was_blocked = 0;
@@ -117,18 +118,13 @@ static void publish_heartbeat(void) {
   if (send(publisher, frame, sizeof frame - 1, MSG_NOSIGNAL) < 0 && errno != EAGAIN) fail("write of a heartbeat");
 }
 
-// One round of epoll; returns the number of events. `until` is when to be back, 0 for never, 1 for at once.
+// One round of epoll, back at `until` at the latest; returns the number of events.
 static int take_events(uint64_t until, int is_running, int *has_command) {
   struct epoll_event events[EVENTS_MAX];
-  struct timespec pause = {0, 0}, *limit = &pause;
-  if (until > 1) {
-    uint64_t now = now_ns();
-    uint64_t left = until > now ? until - now : 0;
-    pause = (struct timespec){(time_t)(left / 1000000000), (long)(left % 1000000000)};
-  } else if (until == 0) {
-    limit = NULL;
-  }
-  int count = epoll_pwait2(epoll, events, EVENTS_MAX, limit, NULL);
+  uint64_t now = now_ns();
+  uint64_t left = until > now ? until - now : 0;
+  struct timespec pause = {(time_t)(left / 1000000000), (long)(left % 1000000000)};
+  int count = epoll_pwait2(epoll, events, EVENTS_MAX, &pause, NULL);
   if (count < 0 && errno != EINTR) fail("epoll_pwait2");
   uint64_t readable_at = now_ns();
   for (int at = 0; at < count; at++) {
@@ -143,7 +139,8 @@ static int take_events(uint64_t until, int is_running, int *has_command) {
 static double own_cpu(void) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
-  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+         (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
 static void run(uint64_t count, double rate, uint64_t window, int spins) {
@@ -156,26 +153,25 @@ static void run(uint64_t count, double rate, uint64_t window, int spins) {
   free(sent_at);
   sent_at = calloc(count, sizeof *sent_at);
   uint64_t end = run_first + count;
-  uint64_t expected = count * line_numerator / line_denominator * (uint64_t)readers_count;
-  uint64_t began = now_ns(), progressed = began, last_lines = 0, published_at = 0;
+  uint64_t expected = count * (uint64_t)readers_count;
+  uint64_t began = now_ns(), progressed = began, last_lines = 0;
   double cpu = own_cpu();
   int ignored = 0;
   while (next_message < end || run_lines < expected) {
     uint64_t now = now_ns(), until;
     if (rate > 0) {
       uint64_t due = (uint64_t)((double)(now - began) * rate / 1e9) + 1;
-      if (next_message < end) publish(run_first + (due < count ? due : count), run_first, rate, began);
+      uint64_t end_due = run_first + (due < count ? due : count);
+      if (next_message < end) publish(end_due, rate, began);
       until = began + (uint64_t)((double)(next_message - run_first) * 1e9 / rate);
-      // The next message is late because there is no room: look again soon.
-      if (until < now) until = now + 100000;
+      // There was no room, or all is on its way: look again soon.
+      if (next_message < end_due || next_message == end) until = now + 1000000;
     } else {
-      uint64_t arrived = run_lines / (uint64_t)readers_count * line_denominator / line_numerator;
-      uint64_t allowed = arrived + window;
-      if (next_message < end) publish(run_first + (allowed < count ? allowed : count), run_first, 0, began);
+      uint64_t allowed = run_lines / (uint64_t)readers_count + window;
+      if (next_message < end) publish(run_first + (allowed < count ? allowed : count), 0, began);
       until = now + 1000000;
     }
-    if (next_message == end && !published_at) published_at = now_ns();
-    take_events(spins ? 1 : until, 1, &ignored);
+    take_events(spins ? 0 : until, 1, &ignored);
     if (run_lines != last_lines || next_message < end) {
       last_lines = run_lines;
       progressed = now;
@@ -186,26 +182,11 @@ static void run(uint64_t count, double rate, uint64_t window, int spins) {
   // A stall is no work: time counts up to the last line.
   double wall = (double)((run_lines < expected ? progressed : now_ns()) - began) * 1e-9;
   printf("{\"messages\":%" PRIu64 ",\"lines\":%" PRIu64 ",\"missing\":%" PRId64 ",\"bytes\":%" PRIu64
-         ",\"wall_s\":%.6f,\"publishing_s\":%.6f,\"load_cpu_s\":%.6f,\"latency_us\":",
-         count, run_lines, (int64_t)(expected - run_lines), run_bytes, wall, (double)(published_at - began) * 1e-9, own_cpu() - cpu);
+         ",\"wall_s\":%.6f,\"load_cpu_s\":%.6f,\"latency_us\":",
+         count, run_lines, (int64_t)(expected - run_lines), run_bytes, wall, own_cpu() - cpu);
   histogram_print(&latency, stdout);
   printf("}\n");
   fflush(stdout);
-}
-
-// Reads from the upstream socket and writes all of it to every reader: the least that anything in between can do.
-static void relay(int upstream, const int *outputs, int count) {
-  for (;;) {
-    ssize_t length = read(upstream, buffer, BUFFER_BYTES);
-    if (length <= 0) _exit(0);
-    for (int at = 0; at < count; at++) {
-      for (ssize_t done = 0; done < length;) {
-        ssize_t written = write(outputs[at], buffer + done, (size_t)(length - done));
-        if (written < 0) _exit(1);
-        done += written;
-      }
-    }
-  }
 }
 
 // Readers on socket pairs, without any system: written by ourselves (pair) or by a process in between (relay).
@@ -218,19 +199,7 @@ static void connect_pairs(const char *how) {
     ends[at] = pair[1];
   }
   if (strcmp(how, "relay") == 0) {
-    int upstream;
-    publisher = tcp_pair(&upstream);
-    pid_t child = fork();
-    if (child < 0) fail("fork");
-    if (child == 0) {
-      close(publisher);
-      close(0);
-      for (int at = 0; at < readers_count; at++) close(readers[at].fd);
-      relay(upstream, ends, readers_count);
-    }
-    close(upstream);
-    for (int at = 0; at < readers_count; at++) close(ends[at]);
-    relay_child = child;
+    relay_child = relay_start(ends, readers_count, &publisher);
   } else {
     if (readers_count != 1) fail_with("a bare pair has one reader");
     publisher = ends[0];
@@ -263,9 +232,7 @@ int main(int argc, char **argv) {
     else if (strcmp(name, "--settled-bytes") == 0) settled_bytes = strtoull(value, NULL, 10);
     else if (strcmp(name, "--mark") == 0) mark = atoi(value);
     else if (strcmp(name, "--marks-per-line") == 0) marks_per_line = strtoull(value, NULL, 10);
-    else if (strcmp(name, "--lines-per-message") == 0) {
-      if (sscanf(value, "%" SCNu64 "/%" SCNu64, &line_numerator, &line_denominator) < 1) fail_with("--lines-per-message");
-    } else fail_with(name);
+    else fail_with(name);
   }
   if (!connect_to || readers_count < 1) fail_with("--readers and --connect are needed");
   raise_descriptor_limit();

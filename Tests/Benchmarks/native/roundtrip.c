@@ -46,7 +46,8 @@ int main(int argc, char **argv) {
       }
       char *found = memmem(received, kept, answer, answer_length);
       // What is behind the answer, or might be its beginning, stays for the next look.
-      size_t rest = found ? kept - (size_t)(found - received) - answer_length : kept < answer_length ? kept : answer_length - 1;
+      size_t rest = kept < answer_length ? kept : answer_length - 1;
+      if (found) rest = kept - (size_t)(found - received) - answer_length;
       memmove(received, received + kept - rest, rest);
       kept = rest;
       if (found) {

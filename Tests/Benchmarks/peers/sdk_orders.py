@@ -20,7 +20,8 @@ async def main():
                 refusals.append(message)
             answered.set()
 
-    client = SpotWSClient(key=KEY, secret=SECRET, callback=on_message, rest_url=REST_URL, ws_url=WS_URL, auth_ws_url=WS_URL + "/auth")
+    client = SpotWSClient(
+        key=KEY, secret=SECRET, callback=on_message, rest_url=REST_URL, ws_url=WS_URL, auth_ws_url=WS_URL + "/auth")
     await client.start()
     await client.subscribe(params={"channel": "executions", "snap_orders": False, "snap_trades": False})
     order = {"order_type": "limit", "side": "buy", "symbol": "BTC/USD", "limit_price": 20000, "order_qty": 0.001}
