@@ -26,6 +26,14 @@ enum SymbolCompletion {
     return symbols(in: topics ?? .null)
   }
 
+  /// The generated script for bash lets it take everything offered for file names, of which it shows only what stands
+  /// after the last slash: `USD` for `BTC/USD`. Other texts are left alone.
+  static func keepingSymbolsWhole(in script: String) -> String {
+    let function = "__kraken-ctl_add_completions() {\n"
+    guard script.hasPrefix("#!/bin/bash"), let start = script.firstRange(of: function) else { return script }
+    return script[..<start.upperBound] + "    [[ \"${1}\" != -W ]] || compopt +o filenames\n" + script[start.upperBound...]
+  }
+
   /// Every symbol once, in order.
   static func symbols(in topics: JSON) -> [String] {
     Set(topics.elements.compactMap { $0["symbol"]?.string }).sorted()

@@ -69,7 +69,7 @@ public struct KrakenControl: AsyncParsableCommand {
     } catch let exit as ExitCode {
       return exit.rawValue
     } catch let error where exitCode(for: error) == .success {
-      try? console.write(line: fullMessage(for: error))
+      try? console.write(line: SymbolCompletion.keepingSymbolsWhole(in: fullMessage(for: error)))
       return ExitStatus.ok.rawValue
     } catch let error {
       console.write(error: fullMessage(for: error))

@@ -81,6 +81,13 @@ import Testing
     }
   }
 
+  @Test func bashShowsSymbolsWhole() async {
+    let bash = await run("--generate-completion-script", "bash").output
+    #expect(bash.contains(#"__kraken-ctl_add_completions() {\#n    [[ "${1}" != -W ]] || compopt +o filenames\#n"#))
+    #expect(await !run("--generate-completion-script", "zsh").output.contains("compopt +o"))
+    #expect(SymbolCompletion.keepingSymbolsWhole(in: "anything else") == "anything else")
+  }
+
   @Test func symbolsForCompletion() throws {
     let topics = try #require(JSON(parsing: #"[{"channel":"ticker","symbol":"ETH/USD"},{"channel":"book","symbol":"BTC/USD"},{"channel":"ticker","symbol":"BTC/USD"},{"channel":"status"}]"#))
     #expect(SymbolCompletion.symbols(in: topics) == ["BTC/USD", "ETH/USD"])

@@ -3,46 +3,13 @@
 import Foundation
 import Testing
 
-/// A terminal with kraken-ctl in it, and a shell behind.
-private final class Screen {
-  private let server = "kb-" + UUID().uuidString.prefix(8)
-
-  init(_ world: World, _ arguments: String, columns: Int, rows: Int) throws {
-    let command = "echo before; \(Programs.path("kraken-ctl")) --socket \(world.socket) \(arguments); echo ended $?; exec cat"
-    try tmux("-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "-s", "s", command)
-  }
-
-  deinit { _ = try? tmux("kill-server") }
-
-  @discardableResult
-  private func tmux(_ arguments: String...) throws -> [String] {
-    let child = try Child("/usr/bin/tmux", ["-u", "-L", String(server)] + arguments, environment: ["TMUX": "", "LC_ALL": "C.UTF-8"])
-    let lines = try child.output.rest()
-    // The first one leaves a server behind, until whose end Foundation takes it for running.
-    guard try arguments.contains("new-session") || child.wait() == 0 else { throw Overdue(description: try child.errors.rest().joined(separator: " ")) }
-    return lines
-  }
-
-  func resize(columns: Int, rows: Int) throws { try tmux("resize-window", "-t", "s", "-x", "\(columns)", "-y", "\(rows)") }
-  func press(_ key: String) throws { try tmux("send-keys", "-t", "s", key) }
-  func rows() throws -> [String] { try tmux("capture-pane", "-p", "-t", "s") }
-
-  /// Waits until the screen is as described.
-  @discardableResult
-  func wait(_ what: String, until isRight: ([String]) -> Bool) throws -> [String] {
-    let deadline = Date(timeIntervalSinceNow: patience)
-    var seen: [String] = []
-    while Date() < deadline {
-      seen = try rows()
-      if isRight(seen) { return seen }
-      usleep(200_000)
-    }
-    throw Overdue(description: "the screen is not \(what):\n" + seen.joined(separator: "\n"))
-  }
-}
-
-@Suite(.serialized, .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux"), "tmux is not installed"))
+@Suite(.serialized, .enabled(if: Screen.isAvailable, "tmux is not installed"))
 struct ControlScreenTests {
+  /// kraken-ctl with something before it and its end behind it.
+  private static func command(_ world: World, _ arguments: String) -> String {
+    "echo before; \(Programs.path("kraken-ctl")) --socket \(world.socket) \(arguments); echo ended $?; exec cat"
+  }
+
   @Test(arguments: [
     (verb: "watch BTC/USD ETH/USD", title: "2 symbols", help: "q quit", onlyWhereItIsWide: "30 MIN"),
     (verb: "book BTC/USD", title: "BTC/USD book", help: "q quit", onlyWhereItIsWide: "RECENT TRADES"),
@@ -50,7 +17,7 @@ struct ControlScreenTests {
   func aScreenStaysRightWhateverHappens(verb: String, title: String, help: String, onlyWhereItIsWide: String) throws {
     let world = try World(exchange: ["--rate", "20"])
     try world.waitUntilOnline()
-    let screen = try Screen(world, verb, columns: 120, rows: 24)
+    let screen = try Screen(Self.command(world, verb), columns: 120, rows: 24)
     func isLive(_ rows: [String]) -> Bool {
       let text = rows.joined(separator: "\n")
       return rows.first?.hasPrefix(title) == true && text.contains(help) && !text.contains("STALE") && !text.contains("trying again")
@@ -103,7 +70,7 @@ struct ControlScreenTests {
   func aSignalLeavesTheTerminalAsItWas(key: String) throws {
     let world = try World()
     try world.waitUntilOnline()
-    let screen = try Screen(world, "trades BTC/USD", columns: 80, rows: 24)
+    let screen = try Screen(Self.command(world, "trades BTC/USD"), columns: 80, rows: 24)
     try screen.wait("live") { $0.first?.hasPrefix("BTC/USD trades") == true }
     try screen.press(key)
     let left = try screen.wait("as it was before") { $0.contains { $0.hasPrefix("ended") } }
