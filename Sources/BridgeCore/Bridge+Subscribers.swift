@@ -104,11 +104,22 @@ extension Bridge {
       if connection.isInputPaused { pausedInput.insert(connection.id) }
       guard !connection.isInputPaused, let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) else { break }
       let line = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+      guard !mustWait(line, from: connection) else { break }
       start = end + 1
       if line.count > configuration.limits.requestBytesMax { return overlong(connection, now: now, bytes.count) }
       take(line, from: connection, now: now)
     }
     return start
+  }
+
+  /// The answer to a ping says that what was asked for before it has come, also when it had to be read from the log:
+  /// so a ping, and what was sent after it, is taken only then.
+  private func mustWait(_ line: UnsafeRawBufferPointer, from connection: Connection) -> Bool {
+    guard fanOut.isCatchingUp(connection.id), case .ping? = try? requestParser.parse(line)?.method else { return false }
+    connection.pingWaits = true
+    connection.isInputPaused = true
+    pausedInput.insert(connection.id)
+    return true
   }
 
   private func refuseOverlongLine(of connection: Connection, now: Moment) {
@@ -139,7 +150,7 @@ extension Bridge {
     }
   }
 
-  /// Requests that had to wait because the client did not read its answers.
+  /// Requests that had to wait because the client did not read its answers, or for a replay.
   func takePausedInput(now: Moment) {
     guard !pausedInput.isEmpty else { return }
     for id in pausedInput.sorted(by: { $0.slot < $1.slot }) {
@@ -150,15 +161,19 @@ extension Bridge {
       guard mayAnswer(id) else { continue }
       pausedInput.remove(id)
       connection.isInputPaused = false
+      connection.pingWaits = false
       takeInput(of: connection, now: now)
       if connection.isHalfClosed, !connection.isInputPaused { endOfInput(connection, now: now) }
     }
   }
 
-  /// Whether few enough answers wait to be written to take further requests.
-  func mayAnswer(_ id: SubscriberID) -> Bool { fanOut.directedBytes(id) <= configuration.limits.answerBytesMax }
+  /// Whether few enough answers wait to be written to take further requests, and none of these waits for a replay.
+  func mayAnswer(_ id: SubscriberID) -> Bool {
+    fanOut.directedBytes(id) <= configuration.limits.answerBytesMax
+      && !(connections[id]?.pingWaits == true && fanOut.isCatchingUp(id))
+  }
 
-  /// False while the connection's answers pile up: stop reading from its socket.
+  /// False while the connection's requests have to wait: stop reading from its socket.
   public func wantsInput(_ id: SubscriberID) -> Bool {
     guard let connection = connections[id] else { return false }
     return !connection.isInputPaused && !connection.isClosing

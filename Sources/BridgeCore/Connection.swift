@@ -12,6 +12,8 @@ final class Connection {
   /// Input that is not a whole line yet, or waits until answers have been read.
   var input: [UInt8] = []
   var isInputPaused = false
+  /// It is paused at a ping, which is answered behind what is being read from the log for this connection.
+  var pingWaits = false
   var isHalfClosed = false
   var isClosing = false
   /// Topics this connection asked for by name; they keep a topic wanted.

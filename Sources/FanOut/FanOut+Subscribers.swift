@@ -140,6 +140,14 @@ extension FanOut {
         return subscribers[Int(slot)].everything != nil || !subscribers[Int(slot)].subscriptions.isEmpty
     }
 
+    /// Whether lines that it resumes after, or the gap line instead of them, are still to be written: it may have seen
+    /// larger numbers than those of lines that it has yet to get.
+    public func isCatchingUp(_ id: SubscriberID) -> Bool {
+        guard let slot = slot(of: id) else { return false }
+        let subscriber = subscribers[Int(slot)]
+        return subscriber.replay != nil || subscriber.queuedReplays > 0 || subscriber.gap != nil
+    }
+
     /// Topics followed by name. Following everything adds nothing to this count.
     public func subscriptionCount(_ id: SubscriberID) -> Int {
         guard let slot = slot(of: id) else { return 0 }
