@@ -35,11 +35,13 @@ def check(what, holds, *details):
         print(f"                {detail}")
 
 
-def skipped(what, why):
-    print(f"{time.monotonic() - _began:6.1f} s  --    {what}: {why}")
-
-
-def finish():
+def finish(*promises):
+    """Looks at each promise, whatever became of the ones before, and ends the script with the count."""
+    for promise in promises:
+        try:
+            promise()
+        except Exception as error:
+            check(promise.__name__.replace("_", " "), False, repr(error))
     print(f"{_held} held, {len(_failed)} failed, in {time.monotonic() - _began:.0f} s")
     for what in _failed:
         print(f"FAILED: {what}")

@@ -88,8 +88,8 @@ extension DaemonLoop {
     }
     let kept = Set(next.map(\.path))
     for listener in active where !kept.contains(listener.settings.path) {
-      logger.notice("no longer listening on \(listener.settings.path)")
       listener.stop()
+      logger.notice("no longer listening on \(listener.settings.path)")
     }
     listeners += opened
     for listener in opened { _ = startListener(listener) }

@@ -113,11 +113,11 @@ final class DescriptorStore {
   func remove(named name: String) { manager.notify([.removeStoredDescriptors(name: name)]) }
 
   /// Hands over some of those that wait, when the manager has read those before; once it takes long for them, only so
-  /// much that it has three quarters of its time for others. To be called again and again, at equal intervals.
+  /// many that it has half of its time for others. To be called again and again, at equal intervals.
   func storeBatch() {
     guard !order.isEmpty else { return }
     guard hasReceipt() else { return waits += 1 }
-    if waits > 0 { (pause, waits) = (3 * waits, 0) }
+    if waits > 0 { (pause, waits) = (waits, 0) }
     guard pause == 0 else { return pause -= 1 }
     store(atMost: DescriptorStore.batch)
     hasReceipt = manager.receipt()
