@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The bridge measured side by side with what people would use in its place. Started by scripts/bench.
 
-Rounds are interleaved: each system once, then each again, so that a machine that slows down slows all of them.
+Each round measures every case with each of its systems, one after the other, so that a machine that slows down slows
+all of them.
 CPU seconds of the measured process are the first figure, because they depend least on what else the machine does.
 """
 
@@ -22,34 +23,27 @@ from processes import Failed, Workshop
 from targets import TARGETS
 
 SUITES = (suite_inprocess, suite_streams, suite_scale, suite_orders)
-# After this, each case is measured once.
-SECONDS_MAX = 13 * 60
+# No further round is begun that would probably end after this.
+SECONDS_MAX = 15 * 60
 BENCHMARKS = {name: body for suite in SUITES for name, body in suite.BENCHMARKS.items()}
 
 
 class Bench:
-    """What a benchmark is given: how to run its systems in turn, and where to put the figures."""
+    """What a benchmark is given for one round: a place to work in, and where to put the figures."""
 
-    def __init__(self, workshop, runs, deadline, found):
+    def __init__(self, workshop, found, number):
         self.workshop = workshop
-        self.runs = runs
-        self.deadline = deadline
         self.results = found
+        self.number = number
 
-    def rounds(self, benchmark, case):
-        """One round at least; the others as long as there is time."""
-        for number in range(self.runs):
-            if number > 0 and time.monotonic() > self.deadline:
-                self.results.note(f"{benchmark}, {case}: {number} of {self.runs} rounds, for want of time")
-                break
-            progress(f"{benchmark}: {case}: {number + 1} of {self.runs}")
-            yield number
+    def begin(self, benchmark, case):
+        progress(f"round {self.number}: {benchmark}: {case}")
 
-    def interleave(self, benchmark, case, systems):
+    def compare(self, benchmark, case, systems):
         """`systems` maps names to functions that run the system once and return its figures."""
-        for _ in self.rounds(benchmark, case):
-            for name, measure in systems.items():
-                self.results.record(benchmark, case, name, measure())
+        self.begin(benchmark, case)
+        for name, measure in systems.items():
+            self.results.record(benchmark, case, name, measure())
 
 
 def progress(text):
@@ -61,17 +55,24 @@ def measure(options, found):
     found.data["machine"] = machine.machine()
     found.data["versions"] = machine.versions(options.bin, options.python)
     began = time.monotonic()
-    for name in options.names or BENCHMARKS:
-        with Workshop(options.bin, options.native, options.python) as workshop:
-            try:
-                BENCHMARKS[name](Bench(workshop, options.runs, began + SECONDS_MAX, found))
-            except (Failed, OSError, RuntimeError, LookupError, ValueError) as failure:
-                found.data["failures"].append(f"{name}: {failure}")
-            for text in workshop.notes:
-                found.note(f"{name}: {text}")
-            for program, command in workshop.commands.items():
-                found.data["commands"].setdefault(program, command.replace(workshop.folder, "$TMP"))
-    found.data["machine"]["took"] = f"{time.monotonic() - began:.0f} s, {options.runs} rounds"
+    names = list(options.names or BENCHMARKS)
+    with Workshop(options.bin, options.native, options.python) as workshop:
+        for number in range(1, options.runs + 1):
+            elapsed = time.monotonic() - began
+            if number > 1 and elapsed / (number - 1) * number > SECONDS_MAX:
+                found.note(f"{number - 1} rounds instead of {options.runs}, for want of time")
+                break
+            for name in list(names):
+                try:
+                    BENCHMARKS[name](Bench(workshop, found, number))
+                except (Failed, OSError, RuntimeError, LookupError, ValueError) as failure:
+                    found.data["failures"].append(f"{name}: {failure}")
+                    names.remove(name)
+            found.data["machine"]["took"] = f"{time.monotonic() - began:.0f} s, {number} rounds"
+        for text in workshop.notes:
+            found.note(text)
+        found.data["commands"] = {
+            program: command.replace(workshop.folder, "$TMP") for program, command in workshop.commands.items()}
     progress("")
 
 

@@ -1,7 +1,7 @@
 """Figures of all runs, the rows made of them, and the ways to print these.
 
-A case holds the figures of each system in each run. Runs are interleaved (ours, peer, peer, ours, …), so a ratio is
-taken within each round; what is printed is the median of the rounds and their spread.
+A case holds the figures of each system in each round. Within a round the systems run one after the other, so a ratio
+is taken within each round; what is printed is the median of the rounds and their spread.
 """
 
 import math

@@ -37,7 +37,7 @@ def filtered(bench):
 
 
 def compare_fan_out(bench, benchmark, case, readers, turn, lines, is_filtered):
-    bench.interleave(benchmark, case, {
+    bench.compare(benchmark, case, {
         "bridge": lambda: figures(ours(
             bench, "fan-out", "--readers", readers, "--lines-per-turn", turn, "--lines", lines,
             *["--filtered"] * is_filtered)),
@@ -50,7 +50,8 @@ def normalize(bench):
     """Parsing, verifying and encoding, against merely parsing the same bytes, and against the clients' own handling."""
     for channel in CHANNELS:
         path = bench.workshop.path(f"{channel}.jsonl")
-        ours(bench, "normalize", "--channel", channel, "--messages", 10000, "--write", path)
+        if not os.path.exists(path):
+            ours(bench, "normalize", "--channel", channel, "--messages", 10000, "--write", path)
         compare_normalizing(bench, channel, channel, path)
     # What the exchange itself has sent, once.
     compare_normalizing(bench, "book as recorded", "book", RECORDED, "--recorded", RECORDED)
@@ -75,7 +76,7 @@ def compare_normalizing(bench, case, channel, path, *arguments):
     if channel in ("book", "ticker", "trade", "ohlc"):
         systems["sdk"] = lambda: python("sdk_handle.py", count // 20)
         systems["cryptofeed"] = lambda: python("cryptofeed_handle.py", count // 20)
-    bench.interleave("normalize", case, systems)
+    bench.compare("normalize", case, systems)
 
 
 def mean_length(path):

@@ -26,17 +26,17 @@ ORDERS, WARM_UP = 300, 100
 
 def orders(bench):
     """From an order to its answer, and CPU of the process that sends it."""
-    for _ in bench.rounds("orders", "request to answer"):
-        direct = with_exchange(bench.workshop, measure_direct)
-        bridge = with_exchange(bench.workshop, measure_bridge)
-        sdk = with_exchange(bench.workshop, measure_sdk)
-        for name, result in (("bridge", bridge), ("C client", direct), ("sdk", sdk)):
-            bench.results.record("orders", "request to answer", name, {
-                f"{key}_us": result["latency_us"][key] for key in ("p50", "p99")})
-        for name, result in (("bridge", bridge), ("sdk", sdk)):
-            bench.results.record("orders", "beyond the exchange's own time", name, {
-                "p50_us": result["latency_us"]["p50"] - direct["latency_us"]["p50"]})
-            bench.results.record("orders", "an order", name, {"cpu_us": result["cpu_s"] / (ORDERS - WARM_UP) * 1e6})
+    bench.begin("orders", "request to answer")
+    direct = with_exchange(bench.workshop, measure_direct)
+    bridge = with_exchange(bench.workshop, measure_bridge)
+    sdk = with_exchange(bench.workshop, measure_sdk)
+    for name, result in (("bridge", bridge), ("C client", direct), ("sdk", sdk)):
+        bench.results.record("orders", "request to answer", name, {
+            f"{key}_us": result["latency_us"][key] for key in ("p50", "p99")})
+    for name, result in (("bridge", bridge), ("sdk", sdk)):
+        bench.results.record("orders", "beyond the exchange's own time", name, {
+            "p50_us": result["latency_us"]["p50"] - direct["latency_us"]["p50"]})
+        bench.results.record("orders", "an order", name, {"cpu_us": result["cpu_s"] / (ORDERS - WARM_UP) * 1e6})
 
 
 def with_exchange(workshop, measure):

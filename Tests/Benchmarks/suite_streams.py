@@ -33,7 +33,7 @@ def saturated(bench):
                 running.run(count // 4)
                 return figures(running.run(count))
 
-        bench.interleave("saturated", f"{readers:,} reader{'s' * (readers > 1)}", {
+        bench.compare("saturated", f"{readers:,} reader{'s' * (readers > 1)}", {
             "bridge": lambda: measure(Bridge),
             "redis": lambda: measure(Redis),
             "nats": lambda: measure(Nats),
@@ -51,7 +51,7 @@ def end_to_end(bench):
                 result = running.run(count, rate=rate)
                 return figures(result) | (latencies(result) if rate else {})
 
-        bench.interleave("end to end", f"{readers} reader{'s' * (readers > 1)}, {f'{rate:,}/s' if rate else 'saturated'}", {
+        bench.compare("end to end", f"{readers} reader{'s' * (readers > 1)}, {f'{rate:,}/s' if rate else 'saturated'}", {
             "bridge": lambda: measure(Bridge),
             "C relay": lambda: measure(Relay),
             "sdk relay": lambda: measure(SDKRelay),
@@ -66,14 +66,14 @@ def latency(bench):
         systems = {"bridge": Bridge, "C relay": Relay, "socket pair": Pair}
         if readers > 1:
             del systems["socket pair"]
-        for _ in bench.rounds("latency", f"{readers} readers"):
-            for name, system in systems.items():
-                with system(bench.workshop, books, readers, 2 * sum(rates)) as running:
-                    running.run(1000, rate=1000, spins=True)
-                    for rate in rates:
-                        result = running.run(max(200, rate), rate=rate, spins=True)
-                        bench.results.record(
-                            "latency", f"{readers} reader{'s' * (readers > 1)}, {rate:,}/s", name, latencies(result))
+        case = f"{readers} reader{'s' * (readers > 1)}"
+        bench.begin("latency", case)
+        for name, system in systems.items():
+            with system(bench.workshop, books, readers, 2 * sum(rates)) as running:
+                running.run(1000, rate=1000, spins=True)
+                for rate in rates:
+                    result = running.run(max(200, rate), rate=rate, spins=True)
+                    bench.results.record("latency", f"{case}, {rate:,}/s", name, latencies(result))
 
 
 BENCHMARKS = {"saturated": saturated, "end-to-end": end_to_end, "latency": latency}

@@ -6,6 +6,7 @@ it, how readers subscribe, and how lines are told apart in what they receive.
 
 import json
 import os
+import shutil
 import socket
 
 from exchange import Exchange
@@ -77,6 +78,8 @@ def bridge_configuration(workshop, url, subscription):
 
 
 def start_bridge(workshop, configuration):
+    """A bridge that remembers nothing."""
+    shutil.rmtree(workshop.path("state"), ignore_errors=True)
     process = workshop.start("kraken-bridged", [
         os.path.join(workshop.bin, "kraken-bridged"), "--config", configuration, "--state-dir", workshop.path("state")])
     workshop.wait_for(lambda: is_listening(workshop.path("bridge.sock")), process, "waited for kraken-bridged")
