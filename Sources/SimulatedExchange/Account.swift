@@ -75,7 +75,10 @@ struct Account: Sendable {
   /// All open orders, oldest first.
   var open: [Order] { openByMarket.values.joined().sorted().compactMap { orders[$0] } }
 
-  func open(clientID: String) -> Order? { open.first { $0.clientID == clientID } }
+  /// The same in no order, for what needs none: most requests look at them all.
+  var openUnordered: some Sequence<Order> { openByMarket.values.joined().lazy.compactMap { orders[$0] } }
+
+  func open(clientID: String) -> Order? { openUnordered.first { $0.clientID == clientID } }
   func open(reference: Int) -> [Order] { open.filter { $0.reference == reference } }
 
   /// Ended orders, latest first.

@@ -36,7 +36,7 @@ extension Exchange {
 
   /// What is not bound by open orders, in the asset's own units.
   func available(_ asset: String, besides number: Int? = nil) -> Int64 {
-    account.open.reduce(account.balance(asset)) { left, order in
+    account.openUnordered.reduce(account.balance(asset)) { left, order in
       guard order.number != number else { return left }
       let need = need(of: order)
       return need.asset == asset ? left - need.amount : left

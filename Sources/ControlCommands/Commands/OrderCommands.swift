@@ -121,12 +121,8 @@ struct OrderReference: ParsableArguments {
   var member: JSON.Member { JSON.Member(isOwn ? "cl_ord_id" : "order_id", .string(id)) }
 }
 
-struct OrderAmendCommand: ControlCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "amend", abstract: "Change an order in place; it keeps its id.")
-
-  @OptionGroup var reference: OrderReference
-
+/// What may be changed of an order.
+struct OrderChange: ParsableArguments {
   @Option(help: "The new quantity.")
   var qty: DecimalArgument?
 
@@ -135,13 +131,26 @@ struct OrderAmendCommand: ControlCommand {
 
   @OptionGroup var order: OrderOptions
 
-  func execute(on console: Console) async throws {
-    var members = [reference.member]
+  func send(_ method: String, _ reference: [JSON.Member], verb: String, on console: Console) async throws {
+    var members: [JSON.Member] = []
     if let qty { members.append(JSON.Member("order_qty", qty.json)) }
     if let limit { members.append(JSON.Member("limit_price", limit.json)) }
-    let changes = members.dropFirst().map { "\($0.name) \($0.value.plainText)" } + order.parameter
+    let changes = members.map { "\($0.name) \($0.value.plainText)" } + order.parameter
     guard !changes.isEmpty else { throw CommandFailure(.usage, "nothing to change", advice: "give --qty or --limit") }
-    try await order.send("amend_order", members, summary: "amend \(reference.id): \(changes.joined(separator: ", "))", on: console)
+    try await order.send(method, reference + members, summary: "\(verb): \(changes.joined(separator: ", "))", on: console)
+  }
+}
+
+struct OrderAmendCommand: ControlCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "amend", abstract: "Change an order in place; it keeps its id.")
+
+  @OptionGroup var reference: OrderReference
+
+  @OptionGroup var change: OrderChange
+
+  func execute(on console: Console) async throws {
+    try await change.send("amend_order", [reference.member], verb: "amend \(reference.id)", on: console)
   }
 }
 
@@ -155,21 +164,11 @@ struct OrderEditCommand: ControlCommand {
   @Argument(help: "The order's pair.", completion: .symbols)
   var symbol: String
 
-  @Option(help: "The new quantity.")
-  var qty: DecimalArgument?
-
-  @Option(help: ArgumentHelp("The new limit price.", valueName: "price"))
-  var limit: DecimalArgument?
-
-  @OptionGroup var order: OrderOptions
+  @OptionGroup var change: OrderChange
 
   func execute(on console: Console) async throws {
-    var members = [JSON.Member("order_id", .string(id)), JSON.Member("symbol", .string(symbol))]
-    if let qty { members.append(JSON.Member("order_qty", qty.json)) }
-    if let limit { members.append(JSON.Member("limit_price", limit.json)) }
-    let changes = members.dropFirst(2).map { "\($0.name) \($0.value.plainText)" } + order.parameter
-    guard !changes.isEmpty else { throw CommandFailure(.usage, "nothing to change", advice: "give --qty or --limit") }
-    try await order.send("edit_order", members, summary: "replace \(id): \(changes.joined(separator: ", "))", on: console)
+    let reference = [JSON.Member("order_id", .string(id)), JSON.Member("symbol", .string(symbol))]
+    try await change.send("edit_order", reference, verb: "replace \(id)", on: console)
   }
 }
 
