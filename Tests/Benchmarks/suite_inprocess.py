@@ -10,8 +10,8 @@ CHANNELS = ("book", "book-1000", "ticker", "trade", "ohlc", "instrument", "level
 
 
 def figures(result):
-    return {"cpu_us": result["cpu_s"] / result["units"] * 1e6, "wall_us": result["wall_s"] / result["units"] * 1e6,
-            "rss_mib": result["rss_kib"] / 1024}
+    """Without the peak of memory that the programs tell: a new process starts with the peak of the one that started it."""
+    return {"cpu_us": result["cpu_s"] / result["units"] * 1e6, "wall_us": result["wall_s"] / result["units"] * 1e6}
 
 
 def ours(bench, *arguments):
