@@ -127,7 +127,7 @@ extension Bridge {
     for item in message.items {
       guard let symbol = item["symbol"], symbol.kind == .string else { continue }
       let interval = message.channel == .ohlc ? item["interval"]?.int64 : nil
-      let continues = current.map { $0.interval == interval && $0.symbol.text.elementsEqual(symbol.text) } ?? false
+      let continues = current.map { $0.interval == interval && sameBytes($0.symbol.text, symbol.text) } ?? false
       if !message.isSnapshot || !continues {
         if message.isSnapshot, let feed { publishSnapshots(feed, now: now) }
         feed = admitSeries(item, message, upstream, interval: interval, now: now)

@@ -170,16 +170,19 @@ extension Bridge {
 }
 
 extension UnsafeRawBufferPointer {
-  /// Whether there is an LF or CR, eight bytes at a time: every message of Kraken's is looked through.
+  /// Whether there is an LF or CR. Every message of Kraken's is looked through, words at a time, for anything
+  /// below a space, of which it writes nothing.
   fileprivate var hasLineBreak: Bool {
-    // The highest bit of some byte is set exactly if a byte is zero.
-    func zeros(_ word: UInt64) -> UInt64 { (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 }
-    var place = 0
-    while place &+ 8 <= count {
-      let word = loadUnaligned(fromByteOffset: place, as: UInt64.self)
-      if zeros(word ^ 0x0A0A_0A0A_0A0A_0A0A) | zeros(word ^ 0x0D0D_0D0D_0D0D_0D0D) != 0 { return true }
-      place &+= 8
+    guard let start = baseAddress, count >= 8 else { return contains { $0 == 0x0A || $0 == 0x0D } }
+    // Not zero exactly if a byte of the eight is below 0x20. Sound: asked only where eight are left.
+    func controls(_ place: Int) -> UInt64 {
+      let word = (start + place).loadUnaligned(as: UInt64.self)
+      return (word &- 0x2020_2020_2020_2020) & ~word & 0x8080_8080_8080_8080
     }
-    return self[place...].contains { $0 == 0x0A || $0 == 0x0D }
+    var place = 0
+    while place &+ 8 <= count, controls(place) == 0 { place &+= 8 }
+    // The last word may overlap with the one before it.
+    if place &+ 8 > count, controls(count &- 8) == 0 { return false }
+    return contains { $0 == 0x0A || $0 == 0x0D }
   }
 }

@@ -160,7 +160,7 @@ public final class Bridge {
     guard !isTurnDue else { return turnEndedAt }
     var earliest = rates.nextTick
     for upstream in upstreams {
-      if let deadline = upstream.session.nextDeadline { earliest = min(earliest, deadline) }
+      if let deadline = upstream.nextDeadline { earliest = min(earliest, deadline) }
     }
     if let deadline = orders.desk.nextDeadline { earliest = min(earliest, deadline) }
     if let first = lingering.first { earliest = min(earliest, first.deadline) }
@@ -173,7 +173,7 @@ public final class Bridge {
   /// Must be followed by `endTurn`, as every batch of input.
   public func deadlineReached(now: Moment) {
     for upstream in upstreams {
-      guard let deadline = upstream.session.nextDeadline, deadline <= now.monotonic else { continue }
+      guard let deadline = upstream.nextDeadline, deadline <= now.monotonic else { continue }
       perform(upstream.session.deadlineReached(now: now, budget: &budget), upstream, now: now)
     }
     if let deadline = orders.desk.nextDeadline, deadline <= now.monotonic {

@@ -34,11 +34,21 @@ enum EventLine {
 struct ReceivedText {
   private var bytes = [UInt8](repeating: UInt8(ascii: "0"), count: Timestamp.nanosecondByteCount)
   private var wall: Int64 = .min
+  /// The beginning of the second that is written.
+  private var second: Int64 = .min
 
   mutating func set(wall: Int64) {
     guard wall != self.wall else { return }
     self.wall = wall
-    bytes.withUnsafeMutableBufferPointer { Timestamp.write(wall: wall, to: $0.baseAddress!) }
+    bytes.withUnsafeMutableBufferPointer { bytes in
+      // Thousands of messages come in one second.
+      if second != .min, case let passed = wall &- second, passed >= 0, passed < 1_000_000_000 {
+        Timestamp.rewriteFraction(nanoseconds: UInt32(passed), in: bytes.baseAddress!)
+      } else {
+        Timestamp.write(wall: wall, to: bytes.baseAddress!)
+        second = Timestamp.second(of: wall)
+      }
+    }
   }
 
   func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) -> R) -> R { bytes.withUnsafeBytes(body) }

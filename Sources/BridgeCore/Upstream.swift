@@ -36,6 +36,10 @@ final class Upstream {
   /// Whether it is being connected because somebody has just asked for something of it: neither up nor down yet.
   var isComingUp: Bool { name != .public && isRunning && !hadOutcome }
 
+  /// As the session says. Asked after every turn, so in place: reading the session as a whole would copy it.
+  var nextDeadline: Int64? { Self.nextDeadline(&session) }
+  private static func nextDeadline(_ session: inout KrakenSession) -> Int64? { session.nextDeadline }
+
   /// Whether requests would reach Kraken.
   var isConnected: Bool { state != .offline && state != .connecting }
 

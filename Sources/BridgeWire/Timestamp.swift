@@ -11,6 +11,18 @@ public enum Timestamp {
     write(wall: wall, fractionDigits: 9, to: p)
   }
 
+  /// The wall time at which the second of `wall` begins.
+  public static func second(of wall: Int64) -> Int64 { wall - wall.floorDivided(by: 1_000_000_000).1 }
+
+  /// Replaces the nanoseconds of what `write` has written, within the same second.
+  public static func rewriteFraction(nanoseconds: UInt32, in p: UnsafeMutablePointer<UInt8>) {
+    var rest = nanoseconds
+    for index in stride(from: 28, through: 20, by: -1) {
+      p[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+      rest /= 10
+    }
+  }
+
   /// The same as text with `fractionDigits` (1 to 9) digits after the seconds.
   public static func text(wall: Int64, fractionDigits: Int = 6) -> String {
     String(unsafeUninitializedCapacity: nanosecondByteCount) { buffer in

@@ -14,13 +14,13 @@ extension KrakenSession {
     if channel == .ticker { return admitTicker(symbol: symbol, isSnapshot: isSnapshot, now: now.monotonic) }
     var found = -1
     ledger.forEachTopic(channel, symbol) { id in
-      if ledger[id].isOpenToData, channel != .ohlc || ledger[id].topic.interval == interval { found = id }
+      if ledger.isOpenToData(id), channel != .ohlc || ledger[id].topic.interval == interval { found = id }
     }
-    guard found >= 0, ledger[found].stage == .live || startsWith(found, isSnapshot: isSnapshot) else {
+    guard found >= 0, ledger.stage(found) == .live || startsWith(found, isSnapshot: isSnapshot) else {
       discardedCount += 1
       return .discard
     }
-    let becameLive = ledger[found].stage != .live
+    let becameLive = ledger.stage(found) != .live
     if becameLive { becomeLive(found, now: now.monotonic) }
     ledger[found].lastReceived = now.monotonic
     return .accept(UpstreamTopicID(found), becameLive: becameLive)
@@ -47,7 +47,7 @@ extension KrakenSession {
     var held = 0
     ledger.forEachTopic(.ticker, symbol) { id in
       if ledger[id].stage != .absent { held += 1 }
-      guard ledger[id].isOpenToData else { return }
+      guard ledger.isOpenToData(id) else { return }
       if ledger[id].topic.trigger == .bbo { bbo = id } else { trades = id }
     }
     var becameLive = false
@@ -79,7 +79,7 @@ extension KrakenSession {
   }
 
   private mutating func noteTicker(_ id: Int, now: Int64) -> UpstreamTopicID? {
-    guard id >= 0, ledger[id].stage == .live else { return nil }
+    guard id >= 0, ledger.stage(id) == .live else { return nil }
     ledger[id].lastReceived = now
     return UpstreamTopicID(id)
   }

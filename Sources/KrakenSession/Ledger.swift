@@ -26,6 +26,10 @@ struct Ledger: Sendable {
     _modify { yield &entries[id] }
   }
 
+  // Asked for every item. Through the subscript the whole entry would be copied, with all its references counted.
+  func stage(_ id: Int) -> LedgerEntry.Stage { entries[id].stage }
+  func isOpenToData(_ id: Int) -> Bool { entries[id].isOpenToData }
+
   var ids: Range<Int> { entries.indices }
   var isEmpty: Bool { byTopic.isEmpty }
   func isOccupied(_ id: Int) -> Bool { entries.indices.contains(id) && !entries[id].isVacant }
@@ -122,7 +126,7 @@ struct Ledger: Sendable {
   ) {
     var candidates = index.candidates(hash: TopicIndex.hash(channel, symbol))
     while let id = index.next(&candidates) {
-      guard entries[id].topic.channel == channel, entries[id].isAbout(symbol) else { continue }
+      guard entries[id].topic.channel == channel, LedgerEntry.isSame(entries[id].symbol, symbol) else { continue }
       body(id)
     }
   }

@@ -84,11 +84,11 @@ struct LedgerEntry: Sendable {
     hash = TopicIndex.hash(topic.channel, symbol)
   }
 
-  /// Whether this is about the symbol with these bytes.
+  /// Whether an entry's symbol has these bytes. Of the symbol alone: calling the entry itself would copy all of it.
   @inline(__always)
-  func isAbout(_ symbol: UnsafeRawBufferPointer) -> Bool {
-    guard self.symbol.count == symbol.count else { return false }
-    return self.symbol.withUnsafeBytes { own in
+  static func isSame(_ own: [UInt8], _ symbol: UnsafeRawBufferPointer) -> Bool {
+    guard own.count == symbol.count else { return false }
+    return own.withUnsafeBytes { own in
       var index = 0
       while index < own.count {
         guard own[index] == symbol[index] else { return false }
@@ -130,6 +130,7 @@ struct LedgerEntry: Sendable {
   }
 
   /// Whether items of this topic may reach anybody.
+  @inline(__always)
   var isOpenToData: Bool {
     isWanted && !isWorthless && (stage == .live || stage == .confirmed || stage == .asked)
   }

@@ -4,6 +4,36 @@ import JSONText
 import KrakenWire
 import MarketData
 
+/// What a book's item says besides its symbol, found in one pass.
+struct BookItem {
+  private(set) var bids: JSONValue?
+  private(set) var asks: JSONValue?
+  private(set) var timestamp: JSONValue?
+  private var checksum: JSONValue?
+
+  init(_ item: JSONValue) {
+    for (key, value) in item.members {
+      if key.equals("bids") {
+        bids = value
+      } else if key.equals("asks") {
+        asks = value
+      } else if key.equals("checksum") {
+        checksum = value
+      } else if key.equals("timestamp") {
+        timestamp = value
+      }
+    }
+  }
+
+  /// The checksum that the book has to have after this message.
+  var expectedChecksum: UInt32 {
+    get throws(BookFault) {
+      guard let value = checksum?.uint64, let expected = UInt32(exactly: value) else { throw .malformedNumber }
+      return expected
+    }
+  }
+}
+
 /// A feed of which one subscription, at the largest depth wanted, serves topics of several depths.
 class DepthFeed: Feed {
   /// The depth asked of Kraken.
@@ -17,20 +47,13 @@ class DepthFeed: Feed {
   /// To be called when the topics have changed.
   func refreshViews() { preconditionFailure("every book has views") }
 
-  /// Kraken's checksum of the last message, as it wrote it.
-  private var checksum: [UInt8] = []
-
-  /// The checksum that the book has to have after this message.
-  final func expectedChecksum(_ item: JSONValue) throws(BookFault) -> UInt32 {
-    guard let value = item["checksum"]?.uint64, let expected = UInt32(exactly: value) else { throw .malformedNumber }
-    return expected
-  }
+  /// Kraken's checksum of the last message.
+  private var checksum: UInt32 = 0
 
   /// The book has the checksum of this message.
-  final func verified(_ item: JSONValue) {
-    setTime(item["timestamp"])
-    checksum.removeAll(keepingCapacity: true)
-    if let sum = item["checksum"] { checksum.append(contentsOf: sum.text) }
+  final func verified(_ item: BookItem, checksum: UInt32) {
+    setTime(item.timestamp)
+    self.checksum = checksum
   }
 
   /// A book's `data`: both sides, and the checksum.
@@ -40,7 +63,7 @@ class DepthFeed: Feed {
     line.append("],\"asks\":[")
     side(.asks, &line)
     line.append("],\"checksum\":")
-    checksum.withUnsafeBytes { line.append(bytes: $0) }
+    line.append(checksum)
     line.append("}")
   }
 }
@@ -73,15 +96,24 @@ final class BookFeed: DepthFeed {
   ///
   /// - Throws: `BookFault`; the book is then unusable until the next snapshot.
   func take(_ item: JSONValue, isSnapshot: Bool) throws(BookFault) {
-    let expected = try expectedChecksum(item)
-    if isSnapshot { book.beginSnapshot() } else { book.beginUpdate() }
-    try apply(item["bids"], .bids)
-    try apply(item["asks"], .asks)
-    try book.finish(checksum: expected)
-    verified(item)
+    let item = BookItem(item)
+    let expected = try item.expectedChecksum
+    try Self.apply(item, isSnapshot: isSnapshot, checksum: expected, to: &book)
+    verified(item, checksum: expected)
   }
 
-  private func apply(_ levels: JSONValue?, _ side: BookSide) throws(BookFault) {
+  private static func apply(
+    _ item: BookItem, isSnapshot: Bool, checksum: UInt32, to book: inout OrderBook
+  ) throws(BookFault) {
+    if isSnapshot { book.beginSnapshot() } else { book.beginUpdate() }
+    try apply(item.bids, .bids, to: &book)
+    try apply(item.asks, .asks, to: &book)
+    try book.finish(checksum: checksum)
+  }
+
+  private static func apply(
+    _ levels: JSONValue?, _ side: BookSide, to book: inout OrderBook
+  ) throws(BookFault) {
     guard let levels else { return }
     for level in levels.elements {
       // Kraken's own clients accept a number or a quoted string for any decimal.

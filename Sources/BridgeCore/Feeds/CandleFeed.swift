@@ -19,7 +19,7 @@ final class CandleFeed: Feed {
     setTime(messageTime ?? item["timestamp"])
     let begin = item["interval_begin"]?.text ?? UnsafeRawBufferPointer(start: nil, count: 0)
     let write = { (bytes: inout JSONBytes) in bytes.append(item: item, except: isEnvelopeKey) }
-    if candles.count > 0, begin.elementsEqual(newestBegin) {
+    if candles.count > 0, newestBegin.withUnsafeBytes({ sameBytes(begin, $0) }) {
       candles.replaceLast(write)
     } else {
       candles.append(write)

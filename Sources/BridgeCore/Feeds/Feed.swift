@@ -36,9 +36,11 @@ class Feed {
   }
 
   func setTime(_ value: JSONValue?) {
-    time.removeAll(keepingCapacity: true)
-    guard let value, value.kind == .string else { return }
-    time.append(contentsOf: value.text)
+    guard let value, value.kind == .string else { return time.removeAll(keepingCapacity: true) }
+    let text = value.text
+    // Nearly always as long as the one before, which it then takes the place of.
+    if time.count != text.count { time = [UInt8](repeating: 0, count: text.count) }
+    time.withUnsafeMutableBytes { $0.copyMemory(from: text) }
   }
 }
 

@@ -66,12 +66,13 @@ final class OrderQueueFeed: DepthFeed {
   ///
   /// - Throws: `BookFault`; the book is then unusable until the next snapshot.
   func take(_ item: JSONValue, isSnapshot: Bool) throws(BookFault) {
-    let expected = try expectedChecksum(item)
+    let item = BookItem(item)
+    let expected = try item.expectedChecksum
     if isSnapshot { book.beginSnapshot() } else { book.beginUpdate() }
-    try apply(item["bids"], .bids)
-    try apply(item["asks"], .asks)
+    try apply(item.bids, .bids)
+    try apply(item.asks, .asks)
     try book.finish(checksum: expected)
-    verified(item)
+    verified(item, checksum: expected)
     if isSnapshot { for depth in views.keys { views[depth] = view(depth) } }
   }
 

@@ -28,7 +28,7 @@ final class TickerFeed: Feed {
       scratch.append(bytes: value.text)
     }
     scratch.append("}")
-    let changed = scratch.withUnsafeBytes { !$0.elementsEqual(spread) }
+    let changed = scratch.withUnsafeBytes { new in spread.withUnsafeBytes { !sameBytes(new, $0) } }
     if changed { replace(&spread) }
     return changed
   }
