@@ -138,10 +138,13 @@ public struct BridgeFeed: AsyncSequence, Sendable {
 /// While several subscriptions are being resumed, the lines of one may run ahead of another's. Were the connection lost
 /// then, the largest `seq` seen would skip lines of the slower one. So the point moves only once the bridge has answered
 /// a ping sent after all subscriptions; lines that come twice because of it are recognised by their topic's last `seq`.
+/// For the same reason it stays before a `gap` until every topic has had the snapshot that makes up for it.
 struct ResumePoint {
   private(set) var lastSeen: UInt64?
   private var largest: UInt64 = 0
   private var fence: UInt64?
+  /// Topics that a gap has left without a true state.
+  private var owed: Set<Topic> = []
   private var lastByTopic: [Topic: UInt64] = [:]
 
   /// Starts on a new connection; returns the ping that goes after the subscriptions.
@@ -164,17 +167,30 @@ struct ResumePoint {
     if case .answer(let answer) = message {
       guard let fence, answer.method == "pong", answer.requestID == fence else { return .new }
       self.fence = nil
-      lastSeen = max(lastSeen ?? 0, largest)
+      advance()
       return .caughtUp
     }
-    if case .event(let event) = message {
-      if event.kind == .update, let last = lastByTopic[event.topic], event.seq <= last { return .repeated }
+    switch message {
+    case .event(let event):
+      if let last = lastByTopic[event.topic] {
+        // A snapshot made for this reader bears the number of its topic's last line; an older one is of the log.
+        guard event.seq > last || event.seq == last && event.kind == .snapshot else { return .repeated }
+      }
       lastByTopic[event.topic] = event.seq
+      if event.kind == .snapshot { owed.remove(event.topic) }
+    case .gap: owed = Set(lastByTopic.keys)
+    // What is marked stale gets its snapshot when it is live again, whichever connection that is on.
+    case .stale(let stale): owed = owed.filter { !stale.concerns($0) }
+    default: break
     }
     if let seq = message.seq {
       largest = max(largest, seq)
-      if fence == nil { lastSeen = largest }
+      advance()
     }
     return .new
+  }
+
+  private mutating func advance() {
+    if fence == nil, owed.isEmpty { lastSeen = max(lastSeen ?? 0, largest) }
   }
 }
