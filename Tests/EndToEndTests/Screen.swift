@@ -6,13 +6,19 @@ final class Screen {
   static let isAvailable = FileManager.default.isExecutableFile(atPath: "/usr/bin/tmux")
 
   private let server = "kb-" + UUID().uuidString.prefix(8)
+  private var serverID: Int32 = 0
 
   /// - Parameter command: what runs in it, for `sh`.
   init(_ command: String, columns: Int, rows: Int) throws {
     try tmux("-f", "/dev/null", "new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "-s", "s", command)
+    serverID = try tmux("display-message", "-p", "#{pid}").first.flatMap { Int32($0) } ?? 0
   }
 
-  deinit { _ = try? tmux("kill-server") }
+  deinit {
+    _ = try? tmux("kill-server")
+    // It was started by a thread that blocks signals, and so never hears that its programs have ended.
+    if serverID > 1 { kill(serverID, SIGKILL) }
+  }
 
   @discardableResult
   private func tmux(_ arguments: String...) throws -> [String] {
