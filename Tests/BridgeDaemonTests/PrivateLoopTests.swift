@@ -141,6 +141,7 @@ struct PrivateLoopTests {
     #expect(tokens.count == 1)
     // Orders with the old token are refused, and asked about.
     simulator.schedule(try ScheduledFault(parsing: "token-expired"))
+    while try await !simulator.inspect({ $0.tokens.isEmpty }) { try await Task.sleep(for: .milliseconds(10)) }
     let second = try await reading {
       var said: [String] = []
       let reader = reader.value
