@@ -214,12 +214,15 @@ public final class Bridge {
   /// Text for the state directory: the attempt budget and the highest seq given out.
   public var savedState: SavedState { SavedState(seq: fanOut.lastSeq, budget: budget) }
 
+  /// How many topics are live, and how many there are.
+  public var liveTopics: (live: Int, all: Int) { (catalog.count(where: \.isLive), catalog.count) }
+
   /// One human line for `systemctl status`.
   public func statusLine(now: Moment) -> String {
-    let live = catalog.count(where: \.isLive)
+    let topics = liveTopics
     let readers = connections.count
     let states = upstreams.filter(\.isEnabled).map { "\($0.name.text) \($0.stateText)" }.joined(separator: ", ")
-    return "\(states), \(live) of \(catalog.count) topics live, "
+    return "\(states), \(topics.live) of \(topics.all) topics live, "
       + "\(readers) \(readers == 1 ? "reader" : "readers"), \(rates.deliveredPerSecond) lines/s"
   }
 

@@ -4,6 +4,7 @@
 // Entries keep their place while they exist; places are reused. The ledger knows nothing of
 // requests or answers: it keeps stages, counts and deadlines consistent, others decide.
 
+import JSONText
 import KrakenWire
 import MarketData
 
@@ -126,7 +127,8 @@ struct Ledger: Sendable {
   ) {
     var candidates = index.candidates(hash: TopicIndex.hash(channel, symbol))
     while let id = index.next(&candidates) {
-      guard entries[id].topic.channel == channel, LedgerEntry.isSame(entries[id].symbol, symbol) else { continue }
+      guard entries[id].topic.channel == channel, entries[id].symbol.withUnsafeBytes({ sameBytes($0, symbol) })
+      else { continue }
       body(id)
     }
   }

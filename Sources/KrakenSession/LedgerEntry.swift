@@ -84,20 +84,6 @@ struct LedgerEntry: Sendable {
     hash = TopicIndex.hash(topic.channel, symbol)
   }
 
-  /// Whether an entry's symbol has these bytes. Of the symbol alone: calling the entry itself would copy all of it.
-  @inline(__always)
-  static func isSame(_ own: [UInt8], _ symbol: UnsafeRawBufferPointer) -> Bool {
-    guard own.count == symbol.count else { return false }
-    return own.withUnsafeBytes { own in
-      var index = 0
-      while index < own.count {
-        guard own[index] == symbol[index] else { return false }
-        index &+= 1
-      }
-      return true
-    }
-  }
-
   /// Answers to requests before the next one mean nothing from here on.
   mutating func startEpisode() {
     episode = .max

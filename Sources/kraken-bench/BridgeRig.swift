@@ -113,9 +113,8 @@ final class BridgeRig {
   }
 
   private var isLive: Bool {
-    let words = bridge.statusLine(now: now).split(separator: " ")
-    guard let topics = words.firstIndex(of: "topics"), topics >= 3 else { return false }
-    return words[topics - 1] != "0" && words[topics - 3] == words[topics - 1]
+    let topics = bridge.liveTopics
+    return topics.all > 0 && topics.live == topics.all
   }
 
   private func step() {

@@ -15,6 +15,14 @@ import Testing
     _ = point.begin(after: hello, id: id)
   }
 
+  /// Two topics that are up to date, the last line being the twelfth.
+  private mutating func beginWithTwoTopics() throws {
+    try begin(id: 7, hello: 10)
+    _ = try pong(7)
+    _ = try event("snapshot", "A/B", 11)
+    _ = try event("snapshot", "C/D", 12)
+  }
+
   private mutating func take(_ line: String) throws -> ResumePoint.Verdict {
     point.take(try #require(BridgeMessage(line: Array(line.utf8))))
   }
@@ -38,10 +46,7 @@ import Testing
   }
 
   @Test mutating func afterAGapThePointWaitsForEveryTopicsSnapshot() throws {
-    try begin(id: 7, hello: 10)
-    _ = try pong(7)
-    _ = try event("snapshot", "A/B", 11)
-    _ = try event("snapshot", "C/D", 12)
+    try beginWithTwoTopics()
     _ = try take(#"{"channel":"bridge","type":"gap","data":{"reason":"slow_reader","from":13,"to":40,"dropped":9}}"#)
     #expect(try event("snapshot", "A/B", 38) == .new)
     #expect(try event("update", "A/B", 41) == .new)
@@ -51,10 +56,7 @@ import Testing
   }
 
   @Test mutating func whatIsMarkedStaleIsNotWaitedFor() throws {
-    try begin(id: 7, hello: 10)
-    _ = try pong(7)
-    _ = try event("snapshot", "A/B", 11)
-    _ = try event("snapshot", "C/D", 12)
+    try beginWithTwoTopics()
     _ = try take(#"{"channel":"bridge","type":"gap","data":{"reason":"restart","from":13,"to":40}}"#)
     _ = try event("snapshot", "A/B", 39)
     #expect(point.lastSeen == 12)
