@@ -149,6 +149,8 @@ struct ResumePoint {
 
   /// Starts on a new connection; returns the ping that goes after the subscriptions.
   mutating func begin(after hello: Hello, id: UInt64) -> [UInt8] {
+    // A bridge that counts from further back has lost its state: what was seen says nothing of what comes.
+    if hello.seq < largest { self = ResumePoint() }
     fence = id
     if lastSeen == nil { largest = hello.seq }
     return BridgeRequest("ping").line(id: id)

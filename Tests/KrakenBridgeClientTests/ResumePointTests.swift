@@ -77,4 +77,13 @@ import Testing
     #expect(try pong(7) == .new)
     #expect(try pong(8) == .caughtUp)
   }
+
+  @Test mutating func aBridgeThatCountsAnewIsListenedTo() throws {
+    try beginWithTwoTopics()
+    try begin(id: 8, hello: 3)
+    #expect(try event("snapshot", "A/B", 4) == .new)
+    #expect(try event("update", "A/B", 5) == .new)
+    #expect(try pong(8) == .caughtUp)
+    #expect(point.lastSeen == 5)
+  }
 }
