@@ -146,9 +146,9 @@ private let hasZstd = access("/usr/bin/zstd", X_OK) == 0 || access("/bin/zstd", 
   /// daemon could not fill is in it.
   @Test func recordingOverRestartsIsTheSteadyStream() async throws {
     let gap = #"{"channel":"bridge","type":"gap","data":{"reason":"resume_expired","from":4,"to":9}}"#
-    func life(_ lines: [String]) -> ScriptedBridge.Script {
+    func life(seq: UInt64, _ lines: [String]) -> ScriptedBridge.Script {
       { peer in
-        peer.greet(seq: 0)
+        peer.greet(seq: seq)
         _ = peer.receive()
         _ = peer.receive()
         peer.send(#"{"method":"subscribe","success":true,"req_id":1}"#)
@@ -157,7 +157,8 @@ private let hasZstd = access("/usr/bin/zstd", X_OK) == 0 || access("/bin/zstd", 
       }
     }
     let daemon = ScriptedBridge(
-      life([trade(1), trade(2)]), life([trade(2), trade(3), trade(4)]), life([gap, trade(10), trade(11)]))
+      life(seq: 0, [trade(1), trade(2)]), life(seq: 4, [trade(2), trade(3), trade(4)]),
+      life(seq: 9, [gap, trade(10), trade(11)]))
     defer { daemon.stop() }
     let run = await run("record", "\(directory.path)/r.jsonl", "trade", "BTC/USD", "--count", "7", "--socket", daemon.path)
     #expect(run.status == 0)
