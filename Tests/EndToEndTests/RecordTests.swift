@@ -135,7 +135,7 @@ import Testing
       for (life, range) in zip(lives, zip(beginnings, beginnings.dropFirst())) {
         let both = common(recording.filter { $0.seq > range.0 && $0.seq <= range.1 }, life)
         #expect(both.one == both.other)
-        #expect(both.one.count >= 50)
+        #expect(!both.one.isEmpty, "nothing to compare")
       }
     }
   }
