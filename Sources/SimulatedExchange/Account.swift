@@ -25,6 +25,8 @@ struct Account: Sendable {
   /// The latest fills, oldest first.
   private(set) var fills: [Fill] = []
   var counters: [Int: RateCounter] = [:]
+  /// How often each `cl_ord_id` has come in a request for an order, whatever became of it. Forgotten now and then.
+  private(set) var requested: [String: Int] = [:]
   var openCount: Int { openByMarket.values.reduce(0) { $0 + $1.count } }
 
   static let endedMax = 20_000
@@ -39,6 +41,11 @@ struct Account: Sendable {
   }
 
   // MARK: Orders
+
+  mutating func noteRequest(of clientID: String) {
+    if requested.count >= 2 * Self.endedMax { requested = [:] }
+    requested[clientID, default: 0] += 1
+  }
 
   /// The next order's number.
   mutating func takeNumber() -> Int {

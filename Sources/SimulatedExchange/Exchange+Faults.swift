@@ -98,8 +98,13 @@ extension Exchange {
 
   // MARK: Instant faults
 
+  /// The connection of that number, those that carry the channel, or all.
   private mutating func forEachConnection(_ fault: Fault, _ strike: (inout Exchange, ConnectionID) -> Void) {
-    for id in openConnections where fault.connection == nil || fault.connection == id.ordinal { strike(&self, id) }
+    let chosen = connections.filter { connection in
+      (fault.connection ?? connection.id.ordinal) == connection.id.ordinal
+        && (fault.channel.map { name in connection.topics.keys.contains { $0.channel == name } } ?? true)
+    }
+    for connection in chosen { strike(&self, connection.id) }
   }
 
   private func chosenMarkets(_ fault: Fault) -> [Int] {

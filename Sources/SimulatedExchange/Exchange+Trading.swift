@@ -16,6 +16,7 @@ extension Exchange {
 
   mutating func trade(_ call: TradingCall) {
     let id = call.connection
+    if call.answer.method == "add_order", let name = call.params?["cl_ord_id"]?.string { account.noteRequest(of: name) }
     if takeRule(.cutBeforeOrder, connection: id) != nil { return end(id, with: .drop) }
     if let fault = takeRule(.refuseOrder, connection: id) {
       return reply([call.answer.failure(fault.text ?? "EGeneral:Internal error")], to: id)

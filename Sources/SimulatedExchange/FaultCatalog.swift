@@ -23,11 +23,11 @@ extension Fault {
 
   private static func entry(_ name: Name) -> (String, [Parameter]) {
     switch name {
-    case .drop: ("cut the TCP connection without a close frame", [.connection])
+    case .drop: ("cut the TCP connection without a close frame", [.channel, .connection])
     case .stall:
       ("half-open: read and send nothing; after duration the connection is cut, or goes on (resume=true)",
-        [.connection, .duration, .resume])
-    case .close: ("close with a code (default 1001) and a reason", [.connection, .code, .text])
+        [.channel, .connection, .duration, .resume])
+    case .close: ("close with a code (default 1001) and a reason", [.channel, .connection, .code, .text])
     case .refuseConnections: ("close the port: connections are refused (default 10 s)", [.duration])
     case .httpStatus:
       ("answer the upgrade with an HTTP status (code=429, 503, 403 …; default 503, once)", [.code, .count, .duration])

@@ -16,6 +16,15 @@ struct FaultTests {
     #expect(client.exchange.openConnections.isEmpty)
   }
 
+  @Test func dropOfWhatCarriesAChannel() {
+    var client = Client.subscribed()
+    let idle = client.exchange.connect(.publicV2, now: client.exchange.now)
+    #expect(client.exchange.control("drop channel=ohlc") == "ok")
+    #expect(client.exchange.openConnections == [client.id, idle])
+    #expect(client.exchange.control("drop channel=book") == "ok")
+    #expect(client.exchange.openConnections == [idle])
+  }
+
   @Test func close() {
     var client = Client.subscribed()
     client.inject(Fault(.close, code: 1013, text: "Market data unavailable"))

@@ -184,6 +184,22 @@ struct PrivateFaultTests {
     #expect(client.takeAnswers().map { $0.error } == ["EAPI:Invalid token", nil])
   }
 
+  /// What the account has, and what was asked for in vain, for somebody who does not believe the other side.
+  @Test func ordersAreTold() throws {
+    var client = Client.trader()
+    let unnamed = client.rest()
+    let named = client.rest(more: #""cl_ord_id":"a""#)
+    for _ in 0..<2 { client.add("buy", "1", at: "50000.0", more: #""cl_ord_id":"a""#) }
+    client.trade("cancel_order", #""cl_ord_id":["a"]"#)
+    client.inject(Fault(.cutBeforeOrder))
+    client.add("buy", "1", at: "50000.0", more: #""cl_ord_id":"b""#)
+    let told = try #require(JSONValue(Array(client.exchange.control("orders").utf8)))
+    #expect(told["received"]?["a"]?.integer == 3 && told["received"]?["b"]?.integer == 1)
+    #expect(told["orders"]?.members?.map(\.key) == [unnamed, named])
+    #expect(told["orders"]?[unnamed]?.text("status") == "new" && told["orders"]?[unnamed]?["cl_ord_id"] == nil)
+    #expect(told["orders"]?[named]?.text("status") == "canceled" && told["orders"]?[named]?.text("cl_ord_id") == "a")
+  }
+
   /// Every new fault can be written as text, and its parameters with it.
   @Test(arguments: [
     "sequence-gap channel=executions count=2", "sequence-repeat channel=balances", "sequence-restart connection=1",
