@@ -88,8 +88,7 @@ import Testing
 
   /// scripts/soak does the same for minutes, with memory and delays measured.
   @Test func aStoppedReaderCostsNinetyNineOthersNothingAndIsToldWhatItMissed() throws {
-    let world = try World(
-      exchange: ["--rate", "100"], configuration: "limits: {ring-bytes: 16777216, lag-bytes: 300000}")
+    let world = try World(exchange: ["--rate", "100"], strictLagBytes: 300_000)
     try world.waitUntilOnline()
     let request = "subscribe book BTC/USD ETH/USD SOL/USD depth=100"
     let first = try world.reader()
@@ -99,7 +98,7 @@ import Testing
     try log.read(first, 1)
     let others = try (0..<98).map { _ in try world.reader() }
     for reader in others { reader.send(request) }
-    let stopped = try Child("/usr/bin/nc", ["-U", world.socket])
+    let stopped = try Child("/usr/bin/nc", ["-U", world.strict])
     stopped.send(request)
     try stopped.output.first(containing: #""type":"update""#)
     stopped.signal(SIGSTOP)

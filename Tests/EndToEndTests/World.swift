@@ -11,12 +11,16 @@ final class World {
 
   var socket: String { folder.appending(path: "bridge.sock").path }
   var feed: String { folder.appending(path: "feed.sock").path }
+  /// Lets its readers fall behind by very little.
+  var strict: String { folder.appending(path: "strict.sock").path }
   var control: String { folder.appending(path: "control.sock").path }
 
-  /// - Parameter configuration: YAML added to a configuration with `bridge.sock` and `feed.sock`.
+  /// - Parameters:
+  ///   - configuration: YAML added to a configuration with `bridge.sock` and `feed.sock`.
+  ///   - strictLagBytes: how far readers of `strict.sock` may fall behind; without it there is none.
   init(
     exchange exchangeArguments: [String] = [], bridge extra: [String] = [], configuration: String = "",
-    environment: [String: String] = [:]
+    strictLagBytes: Int? = nil, environment: [String: String] = [:]
   ) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "kb-" + UUID().uuidString.prefix(8))
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -26,10 +30,11 @@ final class World {
     guard let first = try exchange.output.next() else { throw Overdue(description: "kraken-sim said nothing") }
     url = first
     let file = folder.appending(path: "config.yaml")
+    let strict = strictLagBytes.map { [folder] in "\n  - {path: \(folder.path)/strict.sock, mode: \"0666\", lag-bytes: \($0)}" } ?? ""
     try """
     listeners:
       - {path: \(folder.path)/bridge.sock, mode: "0666"}
-      - {path: \(folder.path)/feed.sock, mode: "0666", preset: all}
+      - {path: \(folder.path)/feed.sock, mode: "0666", preset: all}\(strict)
     state-dir: \(folder.path)/state
     \(configuration)
     """.write(to: file, atomically: true, encoding: .utf8)
