@@ -13,7 +13,7 @@ final class TradingWorld {
 
   /// The listener with all scopes.
   var socket: String { folder.appending(path: "private.sock").path }
-  private var control: String { folder.appending(path: "control.sock").path }
+  private let control: Reader
 
   init(exchange exchangeArguments: [String] = []) throws {
     folder = FileManager.default.temporaryDirectory.appending(path: "kb-" + UUID().uuidString.prefix(8))
@@ -28,6 +28,7 @@ final class TradingWorld {
       ["--port", "0", "--seed", "7", "--api-key", Self.key, "--api-secret", Self.secret, "--set", "tier=unlimited"]
         + ["--control", folder.appending(path: "control.sock").path] + exchangeArguments)
     guard let url = try exchange.output.next() else { throw Overdue(description: "kraken-sim said nothing") }
+    control = try Reader(folder.appending(path: "control.sock").path)
     let origin = url.dropFirst("ws://".count).prefix { $0 != "/" }
     bridge = try Child(
       "kraken-bridged",
@@ -51,13 +52,25 @@ final class TradingWorld {
   /// Gives the exchange a command; its answer.
   @discardableResult
   func tell(_ command: String) throws -> String {
-    let child = try Child("kraken-sim", ["inject", "--control", control, command])
-    guard try child.wait() == 0 else { throw Overdue(description: try child.errors.rest().joined(separator: " ")) }
-    return try child.output.rest().joined()
+    control.send(command)
+    guard let answer = try control.lines.next(), !answer.hasPrefix("error") else {
+      throw Overdue(description: "kraken-sim refuses: \(command)")
+    }
+    return answer
   }
 
   /// How many requests of a method have reached the exchange.
-  func requests(_ method: String) throws -> Int {
-    (Reader.parse(try tell("status"))["requests"] as? [String: Int])?[method] ?? 0
+  func requests(_ method: String) throws -> Int { try count("requests", method) }
+
+  /// One of the counts in the exchange's status: `requests` by method, `subscribed` and `unsubscribed` by topic.
+  func count(_ kind: String, _ name: String) throws -> Int {
+    (Reader.parse(try tell("status"))[kind] as? [String: Int])?[name] ?? 0
+  }
+
+  /// The exchange's own list: how often each `cl_ord_id` was asked for, and its orders by id.
+  func orders() throws -> (received: [String: Int], orders: [String: (clientID: String?, status: String?)]) {
+    let line = Reader.parse(try tell("orders"))
+    let orders = line["orders"] as? [String: [String: String]] ?? [:]
+    return (line["received"] as? [String: Int] ?? [:], orders.mapValues { ($0["cl_ord_id"], $0["status"]) })
   }
 }
