@@ -52,10 +52,10 @@ final class RawClient {
 
   /// Connects, upgrades and takes the status message.
   static func webSocket<Result>(
-    port: Int, tls: NIOSSLContext? = nil, _ body: (RawClient) async throws -> Result
+    port: Int, path: String = "/v2", tls: NIOSSLContext? = nil, _ body: (RawClient) async throws -> Result
   ) async throws -> Result {
     try await connect(port: port, tls: tls) { client in
-      guard try await client.upgrade().hasPrefix("HTTP/1.1 101") else { throw EndOfStream() }
+      guard try await client.upgrade(path: path).hasPrefix("HTTP/1.1 101") else { throw EndOfStream() }
       guard try await client.frame().text.contains(#""channel":"status""#) else { throw EndOfStream() }
       return try await body(client)
     }
