@@ -22,7 +22,8 @@ public struct Instrument: Sendable, Equatable {
   var startPrice: Int64
   /// The usual quantity of a level, in units of 10^-quantityPrecision.
   var typicalQuantity: Int64
-  var minimumQuantity: Int64
+  /// The least that an order may be of, in the same units.
+  public var minimumQuantity: Int64
   /// Price levels that each side of the book keeps about.
   var levels: Int
   /// Mean distance of neighbouring levels, in price units.

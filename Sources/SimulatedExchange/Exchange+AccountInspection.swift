@@ -1,0 +1,43 @@
+// The account as an independent judge may look at it: the true state, in Kraken's words and digits.
+
+extension Exchange {
+  public struct OrderText: Sendable, Equatable {
+    public var id: String
+    public var clientID: String?
+    public var senderID: String?
+    /// The order that this one replaces or closes.
+    public var parentID: String?
+    public var symbol: String
+    public var isBuy: Bool
+    /// `pending_new`, `new`, `partially_filled`, `filled`, `canceled` or `expired`.
+    public var status: String
+    public var isOpen: Bool
+    public var quantity: String
+    public var filled: String
+    public var limitPrice: String?
+    /// Ids of its fills, oldest first.
+    public var tradeIDs: [String]
+  }
+
+  /// Every order there ever was, oldest first, as far as the exchange remembers.
+  public var accountOrders: [OrderText] {
+    account.orders.values.sorted { $0.number < $1.number }.map { order in
+      let market = markets[order.market]
+      return OrderText(
+        id: order.id, clientID: order.clientID, senderID: order.senderID, parentID: order.parentID,
+        symbol: market.instrument.symbol, isBuy: order.isBuy, status: order.status.rawValue, isOpen: order.isOpen,
+        quantity: market.quantityText(order.quantity), filled: market.quantityText(order.filledQuantity),
+        limitPrice: order.limit.map { market.priceText($0.value) }, tradeIDs: order.tradeIDs)
+    }
+  }
+
+  /// What the account owns of each asset.
+  public var balanceTexts: [String: String] {
+    Dictionary(
+      uniqueKeysWithValues: account.balances.map { asset, balance in
+        var text = Text()
+        text.add(scaled: balance, decimals: precision(of: asset))
+        return (asset, String(decoding: text, as: UTF8.self))
+      })
+  }
+}
