@@ -84,7 +84,6 @@ extension Bridge {
 
   func takeExecutions(_ message: KrakenData, _ upstream: Upstream, now: Moment) {
     guard let feed: ExecutionFeed = admitted(message, upstream, now: now) else { return }
-    if message.isSnapshot { feed.beginSnapshot() }
     for item in message.items {
       guard let event = feed.take(item, isSnapshot: message.isSnapshot) else { continue }
       guard !message.isSnapshot else { continue }
@@ -104,7 +103,6 @@ extension Bridge {
 
   func takeBalances(_ message: KrakenData, _ upstream: Upstream, now: Moment) {
     guard let feed: BalanceFeed = admitted(message, upstream, now: now) else { return }
-    if message.isSnapshot { feed.beginSnapshot() }
     for item in message.items {
       feed.take(item, isSnapshot: message.isSnapshot)
       guard !message.isSnapshot else { continue }
@@ -117,11 +115,12 @@ extension Bridge {
     if message.isSnapshot { for topic in feed.topics { publishSnapshot(topic, now: now) } }
   }
 
-  /// The feed of a numbered message that can be used.
+  /// The feed of a numbered message that can be used. Whatever begins a subscription voids what was known before.
   private func admitted<F: Feed>(_ message: KrakenData, _ upstream: Upstream, now: Moment) -> F? {
     let (admission, actions) = upstream.session.admit(message, now: now)
     perform(actions, upstream, now: now)
-    guard case .accept(let id, _) = admission, let feed = upstream.feed(of: id) as? F else { return nil }
+    guard case .accept(let id, let becameLive) = admission, let feed = upstream.feed(of: id) as? F else { return nil }
+    if message.isSnapshot { feed.begin(isPartial: false) } else if becameLive { begin(feed, now: now) }
     feed.receivedWall = now.wall
     return feed
   }

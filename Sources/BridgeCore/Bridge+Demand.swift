@@ -107,6 +107,11 @@ extension Bridge {
       topic.isLive = upstream.isLive(id)
     }
     tend(upstream, now: now)
+    if let untold = staleness(of: topic.key.channel) {
+      topic.isLive = false
+      topic.stale = untold
+      return
+    }
     if delistedPairs.contains(topic.key.name), topic.key.channel != .instrument {
       topic.isLive = false
       topic.stale = Staleness(delisted: topic.key.name)

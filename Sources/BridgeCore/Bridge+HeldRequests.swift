@@ -26,6 +26,7 @@ extension Bridge {
     _ connection: Connection, _ key: TopicKey, _ head: AnswerHead, now: Moment
   ) throws(RequestFault) {
     try checkKnown(key)
+    try checkTold(key)
     try checkRefused(key)
     if let topic = catalog[key], topic.isLive {
       return answerSnapshot(connection.id, topic, head, now: now)

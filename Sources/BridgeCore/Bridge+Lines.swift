@@ -48,20 +48,22 @@ extension Bridge {
 
   /// - Parameter receivedWall: when the state was read from Kraken, which may have been before now.
   func publishSnapshot(_ topic: Topic, receivedWall: Int64, now: Moment) {
+    guard staleness(of: topic.key.channel) == nil else { return }
+    let prefix = topic.snapshotPrefix
     receivedText.set(wall: receivedWall)
     line.removeAll()
     topic.feed.writeState(of: topic, into: &line)
     guard
-      line.count + topic.snapshotPrefix.count + topic.feed.time.count + EventLine.overheadMax
+      line.count + prefix.count + topic.feed.time.count + EventLine.overheadMax
         <= configuration.limits.lineBytesMax
     else { return refuseOversized(topic, now: now) }
     line.withUnsafeBytes { data in
       topic.feed.time.withUnsafeBytes { time in
-        let bytesMax = topic.snapshotPrefix.count + time.count + EventLine.overheadMax + data.count
+        let bytesMax = prefix.count + time.count + EventLine.overheadMax + data.count
         fanOut.publish(topic: topic.id, maxBytes: bytesMax) { pointer, seq, _ in
           var cursor = JSONCursor(pointer)
           EventLine.write(
-            &cursor, prefix: topic.snapshotPrefix, seq: seq, prev: nil, time: time.isEmpty ? nil : time,
+            &cursor, prefix: prefix, seq: seq, prev: nil, time: time.isEmpty ? nil : time,
             received: receivedText
           ) { $0.append(bytes: data) }
           return UnsafeMutableRawPointer(cursor.p) - pointer

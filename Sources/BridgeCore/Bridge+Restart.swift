@@ -76,6 +76,7 @@ extension Bridge {
     }
     wideInstrumentReaders = connections.values.reduce(0) { $0 + $1.instrumentListsFollowed }
     perform(orders.desk.restore(state.orders, holds: state.holds, now: now), now: now)
+    markUntold(now: now)
     // Nobody may want a topic that lingered; it lingers anew.
     for topic in catalog.sorted { demandFell(topic, now: now) }
   }

@@ -46,6 +46,7 @@ extension Bridge {
       throw RequestFault(
         .limitExceeded, "a connection may have \(configuration.limits.subscriptionsPerConnection) subscriptions")
     }
+    try checkTold(key)
     try checkRefused(key)
     try checkOrderQueues(key)
     let start: Start = options.since.map { .since($0) } ?? (options.snapshot ? .snapshotOwed : .live)

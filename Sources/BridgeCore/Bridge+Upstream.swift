@@ -73,6 +73,7 @@ extension Bridge {
       case .stale(let ids, let reason): topicsStale(ids, Staleness(reason: reason.rawValue), upstream, now: now)
       case .confirmed(let id):
         for topic in upstream.topics(of: id) { answerHeld(topic, now: now) }
+      case .begun(let id): if let feed = upstream.feed(of: id) { begin(feed, now: now) }
       case .refused(let id, let error): topicRefused(id, error: error, upstream, now: now)
       case .needToken: actions.append(.requestToken(upstream.name))
       case .rateCeiling(let ceiling): orders.desk.rateCeiling = ceiling

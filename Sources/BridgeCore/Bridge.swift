@@ -9,6 +9,7 @@
 //   Bridge+Demand         which topics exist, and for how long
 //   Bridge+BookDepths     one book at Kraken for readers at several depths
 //   Bridge+Account        what needs credentials: tokens, executions, balances, level 3
+//   Bridge+AllUsers       an account that is followed without a snapshot
 //   Bridge+Trading        orders
 //   Bridge+Subscribers    connections, their input and their end
 //   Bridge+Requests       who may ask what
@@ -87,7 +88,8 @@ public final class Bridge {
     self.configuration = configuration
     upstreams = UpstreamName.allCases.map { name in
       Upstream(
-        name, configuration.session, isEnabled: name == .public || configuration.hasCredentials, seed: seed)
+        name, configuration.session, account: configuration.account,
+        isEnabled: name == .public || configuration.hasCredentials, seed: seed)
     }
     orders = OrderStreams(OrderDesk(configuration: configuration.trading, seed: seed ^ UInt64(bitPattern: now.wall)))
     budget = configuration.budget
@@ -198,6 +200,7 @@ public final class Bridge {
     orders.desk.configuration = next.trading
     makeStandingExecutions(now: now)
     applyPins(next.pins, replacing: before.pins, now: now)
+    if next.account != before.account { accountChanged(now: now) }
   }
 
   public func beginShutdown(now: Moment) {

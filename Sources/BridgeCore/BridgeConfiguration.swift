@@ -132,6 +132,7 @@ public struct BridgeConfiguration: Sendable {
   /// Whether there is what tokens are made of; without it there is no account.
   public var hasCredentials = false
   public var trading = TradingConfiguration()
+  public var account = AccountParameters()
   public var session: SessionConfiguration
   public var listeners: [ListenerPolicy]
   public var pins: [PinnedSubscription]

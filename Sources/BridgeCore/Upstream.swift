@@ -22,12 +22,16 @@ final class Upstream {
   private var feeds: [Feed?] = []
   private var boundFeeds = 0
 
-  init(_ name: UpstreamName, _ configuration: SessionConfiguration, isEnabled: Bool, seed: UInt64) {
+  init(
+    _ name: UpstreamName, _ configuration: SessionConfiguration, account: AccountParameters, isEnabled: Bool,
+    seed: UInt64
+  ) {
     self.name = name
     self.isEnabled = isEnabled
     var configuration = configuration
     configuration.usesToken = name != .public
     session = KrakenSession(configuration: configuration, seed: seed &+ UInt64(name.rawValue))
+    session.use(account)
   }
 
   /// As subscribers are told.

@@ -57,7 +57,11 @@ extension JSONBytes {
 public enum Line {
   /// The start of every event line of a topic, up to and including `"seq":`. Fixed per topic, so it is made once; in the
   /// channels of an account it depends on the symbol too, which is not of the topic's own.
-  public static func prefix(_ topic: TopicKey, type: StaticString, symbol: String? = nil) -> [UInt8] {
+  ///
+  /// - Parameter isPartial: a snapshot that tells what has come so far, not all there is.
+  public static func prefix(
+    _ topic: TopicKey, type: StaticString, symbol: String? = nil, isPartial: Bool = false
+  ) -> [UInt8] {
     var line = JSONBytes(reserving: 96)
     line.append("{\"channel\":\"")
     line.append(bytesOf: topic.channel.rawValue)
@@ -66,6 +70,7 @@ public enum Line {
     line.append("\"")
     line.optional("symbol", quoted: symbol)
     line.appendTopicParameters(topic)
+    if isPartial { line.append(",\"partial\":true") }
     line.key("seq")
     return line.bytes
   }

@@ -124,6 +124,10 @@ struct ParameterReading {
   }
 
   mutating func takeExecutionOption(_ key: String, flag: Bool?, text: String?) throws(RequestFault) {
+    // One subscription at Kraken serves every reader.
+    guard key != "users", key != "rebased" else {
+      throw bad("\(key) is the same for every reader: the bridge's configuration sets it, as account.\(key)")
+    }
     var options = executions ?? ExecutionOptions()
     guard let isValid = options.take(key, flag: flag, text: text) else { throw unsupported(key) }
     guard isValid else { throw bad(key == "form" ? "form must be \"raw\" or \"merged\"" : "\(key) must be true or false") }

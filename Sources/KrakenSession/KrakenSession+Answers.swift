@@ -109,6 +109,7 @@ extension KrakenSession {
         ledger.noteDeadline(due)
       }
       if ledger[id].isWanted { actions.append(.confirmed(UpstreamTopicID(id))) }
+      if stage == .asked, promise(id) == .none { begin(id, now: now, &actions) }
     case .notFound, .refused(_, .ignore):
       break
     case .refused(_, .slowDown):

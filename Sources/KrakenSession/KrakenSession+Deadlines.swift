@@ -99,6 +99,10 @@ extension KrakenSession {
   /// topic has failed. Where items stand alone no snapshot may simply mean that nothing happens there: such a
   /// topic is subscribed anew ever more seldom, and its first update will do.
   private mutating func missedFirstData(_ id: Int, now: Int64, _ actions: inout [SessionAction]) -> String? {
+    if promise(id) == .possible, ledger[id].isOpenToData {
+      begin(id, now: now, &actions)
+      return nil
+    }
     ledger[id].snapshotsMissed += 1
     ledger[id].dataDue = nil
     ledger[id].isWorthless = true
@@ -135,6 +139,9 @@ extension KrakenSession {
 
   /// How long to wait for the first data after an acknowledgement.
   func firstDataDeadline(_ entry: LedgerEntry) -> Int64 {
+    guard account.snapshot(of: entry.topic.channel) == .certain else {
+      return configuration.possibleSnapshotDeadline.nanoseconds
+    }
     let deadline = configuration.firstDataDeadline.nanoseconds
     guard entry.topic.channel.itemsStandAlone, entry.snapshotsMissed > 0 else { return deadline }
     let longest = configuration.firstDataDeadlineMax.nanoseconds

@@ -64,7 +64,7 @@ extension KrakenSession {
     return isAsking
       ? KrakenRequest.subscribe(
         channel: topic.channel, symbols: symbols, depth: topic.depth, interval: topic.interval,
-        trigger: topic.trigger, token: authority.token, reqID: reqID)
+        trigger: topic.trigger, account: account, token: authority.token, reqID: reqID)
       : KrakenRequest.unsubscribe(
         channel: topic.channel, symbols: symbols, depth: topic.depth, interval: topic.interval,
         trigger: topic.trigger, token: authority.token, reqID: reqID)

@@ -28,10 +28,13 @@ extension KrakenSession {
 
   /// May this message of a numbered channel be used? `executions` and `balances` have one topic each, and count their
   /// messages from the snapshot on; a gap, a repeat or a step back means that what is known of the account is wrong.
+  /// Where there may be no snapshot, the count starts with whatever comes first.
   public mutating func admit(_ message: KrakenData, now: Moment) -> (Admission, [SessionAction]) {
+    // Late messages of the subscription before have higher numbers.
+    let isFirst = account.snapshot(of: message.channel) != .certain && (message.sequence ?? 1) == 1
     let admission = admit(
       message.channel, symbol: UnsafeRawBufferPointer(start: nil, count: 0), interval: nil,
-      isSnapshot: message.isSnapshot, now: now)
+      isSnapshot: message.isSnapshot || isFirst, now: now)
     guard case .accept(let topic, _) = admission, let sequence = message.sequence else { return (admission, []) }
     let previous = ledger[topic.index].sequence
     ledger[topic.index].sequence = sequence
@@ -87,6 +90,15 @@ extension KrakenSession {
   /// Whether this item can be the first of its subscription.
   private func startsWith(_ id: Int, isSnapshot: Bool) -> Bool {
     isSnapshot || ledger[id].snapshotsMissed > 0 && ledger[id].topic.channel.itemsStandAlone
+  }
+
+  func promise(_ id: Int) -> SnapshotPromise { account.snapshot(of: ledger[id].topic.channel) }
+
+  /// No snapshot comes: the topic is live as it is, beginning with nothing.
+  mutating func begin(_ id: Int, now: Int64, _ actions: inout [SessionAction]) {
+    guard ledger[id].isOpenToData else { return }
+    becomeLive(id, now: now)
+    actions.append(.begun(UpstreamTopicID(id)))
   }
 
   private mutating func becomeLive(_ id: Int, now: Int64) {

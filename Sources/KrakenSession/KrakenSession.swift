@@ -41,6 +41,7 @@ public struct KrakenSession: Sendable {
   /// Requests wait until then for another reason than their number.
   var requestsHeldUntil: Int64 = .min
   var authority = Authority()
+  private(set) var account = AccountParameters()
 
   /// What was last said by `upstreamChanged`.
   var state = UpstreamState.offline
@@ -166,6 +167,19 @@ public struct KrakenSession: Sendable {
     guard ledger.isOccupied(topic.index) else { return }
     ledger[topic.index].silenceLimit =
       configuration.silenceLimits[ledger[topic.index].topic.channel]?.nanoseconds
+  }
+
+  /// How the account's channels are asked for. What was refused in other words is asked for again.
+  ///
+  /// - Precondition: not connected, since nothing that Kraken has already is asked for anew.
+  public mutating func use(_ account: AccountParameters) {
+    precondition(!hasTransport)
+    guard account != self.account else { return }
+    self.account = account
+    for id in ledger.ids where ledger.isOccupied(id) {
+      if case .refused? = ledger[id].hold?.reason { ledger[id].hold = nil }
+    }
+    ledger.isUnsettled = true
   }
 
   // MARK: Time

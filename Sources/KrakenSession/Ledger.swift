@@ -84,6 +84,7 @@ struct Ledger: Sendable {
       entries[id].startEpisode()
       entries[id].isAcknowledged = false
       entries[id].isWorthless = false
+      entries[id].sequence = nil
       if let hold = entries[id].hold {
         if hold.until <= now { entries[id].hold = nil } else { noteDeadline(hold.until) }
       }

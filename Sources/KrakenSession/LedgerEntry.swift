@@ -73,7 +73,7 @@ struct LedgerEntry: Sendable {
   var lastRefusal: String?
   var liveSince: Int64 = 0
   var lastReceived: Int64?
-  /// The number of the last message, where Kraken numbers them.
+  /// The number of this subscription's last message, where Kraken numbers them.
   var sequence: UInt64?
   /// How long it may be silent while live, in nanoseconds.
   var silenceLimit: Int64?

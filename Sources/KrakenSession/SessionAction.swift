@@ -62,6 +62,8 @@ public enum SessionAction: Equatable, Sendable {
   case stale([UpstreamTopicID], StaleReason)
   /// Kraken acknowledged the subscription; it is live once data comes.
   case confirmed(UpstreamTopicID)
+  /// It is live without a snapshot: what was known before is void, and what there is at Kraken is not known.
+  case begun(UpstreamTopicID)
   case refused(UpstreamTopicID, error: String)
   /// Get a token and hand it to `tokenArrived`, or say in `tokenFailed` why there is none.
   case needToken

@@ -55,6 +55,8 @@ public struct SessionConfiguration: Sendable, Equatable {
   public var leavesMax = 3
   /// From the acknowledgement to the snapshot.
   public var firstDataDeadline: Duration = .seconds(10)
+  /// The same where Kraken may send none; then the topic is live without.
+  public var possibleSnapshotDeadline: Duration = .seconds(3)
   /// The longest wait for the first update of a topic whose items stand alone and that sent no snapshot.
   public var firstDataDeadlineMax: Duration = .seconds(3600)
 

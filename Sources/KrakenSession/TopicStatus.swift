@@ -10,7 +10,7 @@ public struct UpstreamTopicID: Hashable, Sendable, CustomStringConvertible {
 
 /// Whether an item may be used, and for which topic.
 public enum Admission: Equatable, Sendable {
-  /// - Parameter becameLive: the first data of its subscription; what was known before is void.
+  /// - Parameter becameLive: the first data of its subscription, a snapshot or not; what was known before is void.
   case accept(UpstreamTopicID, becameLive: Bool)
   /// Ticker items do not say what triggered them: they belong to whichever subscriptions of the symbol are live.
   case acceptTicker(trades: UpstreamTopicID?, bbo: UpstreamTopicID?, becameLive: Bool)

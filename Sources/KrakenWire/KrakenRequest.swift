@@ -10,14 +10,16 @@ import JSONText
 public enum KrakenRequest {
   /// - Parameters:
   ///   - symbols: left out when empty, as for `instrument`.
+  ///   - account: counts for `executions` and `balances`.
   ///   - token: for private channels; never logged.
   public static func subscribe(
     channel: KrakenChannel, symbols: [String], depth: Int? = nil, interval: Int? = nil,
-    trigger: EventTrigger? = nil, snapshot: Bool = true, token: Secret? = nil, reqID: UInt64
+    trigger: EventTrigger? = nil, snapshot: Bool = true, account: AccountParameters = AccountParameters(),
+    token: Secret? = nil, reqID: UInt64
   ) -> [UInt8] {
     encode(
       "subscribe", channel: channel, symbols: symbols, depth: depth, interval: interval, trigger: trigger,
-      snapshot: snapshot, token: token, reqID: reqID)
+      snapshot: snapshot, account: account, token: token, reqID: reqID)
   }
 
   /// Repeats the key parameters: at Kraken a missing one means its default.
@@ -27,7 +29,7 @@ public enum KrakenRequest {
   ) -> [UInt8] {
     encode(
       "unsubscribe", channel: channel, symbols: symbols, depth: depth, interval: interval, trigger: trigger,
-      snapshot: nil, token: token, reqID: reqID)
+      snapshot: nil, account: AccountParameters(), token: token, reqID: reqID)
   }
 
   public static func ping(reqID: UInt64) -> [UInt8] {
@@ -40,7 +42,7 @@ public enum KrakenRequest {
 
   private static func encode(
     _ method: StaticString, channel: KrakenChannel, symbols: [String], depth: Int?, interval: Int?,
-    trigger: EventTrigger?, snapshot: Bool?, token: Secret?, reqID: UInt64
+    trigger: EventTrigger?, snapshot: Bool?, account: AccountParameters, token: Secret?, reqID: UInt64
   ) -> [UInt8] {
     var json = JSONBytes(reserving: 160 + symbols.count * 16)
     json.append(#"{"method":""#)
@@ -77,6 +79,10 @@ public enum KrakenRequest {
       } else {
         json.append(snapshot ? #","snapshot":true"# : #","snapshot":false"#)
       }
+    }
+    if channel == .executions || channel == .balances {
+      if !account.isRebased { json.append(#","rebased":false"#) }
+      if account.coversAllUsers { json.append(#","users":"all""#) }
     }
     if let token {
       json.append(#","token":""#)

@@ -19,6 +19,8 @@ struct ExecutionOptions: Sendable {
 extension Exchange {
   static let executionsTopic = Topic(channel: .executions, market: nil, parameter: 0)
   static let balancesTopic = Topic(channel: .balances, market: nil, parameter: 0)
+  /// The one user there is.
+  static let user = "AA00 N84G DEMO 0001"
 
   mutating func report(_ number: Int, _ kind: ExecutionReport.Kind, fill: Account.Fill? = nil) {
     guard let order = account.orders[number] else { return }
@@ -59,17 +61,26 @@ extension Exchange {
     switch message {
     case .executions(let reports):
       for subscriber in live(Self.executionsTopic) {
-        guard let options = index(of: subscriber).map({ connections[$0].executionOptions }) else { continue }
+        guard let index = index(of: subscriber) else { continue }
+        let options = connections[index].executionOptions
         let wanted = reports.filter { options.wantsEveryTransition || $0.kind.isMilestone }
         guard !wanted.isEmpty else { continue }
-        let data = Text.list(wanted.map { $0.text(withRateCount: options.wantsRateCount) })
+        let user = user(on: Self.executionsTopic, of: index)
+        let data = Text.list(wanted.map { $0.text(withRateCount: options.wantsRateCount, user: user) })
         sendNumbered(data, .update, on: Self.executionsTopic, to: subscriber)
       }
     case .ledger(let line):
       for subscriber in live(Self.balancesTopic) {
-        sendNumbered(.list([line]), .update, on: Self.balancesTopic, to: subscriber)
+        guard let index = index(of: subscriber) else { continue }
+        let entry = line.naming(user(on: Self.balancesTopic, of: index))
+        sendNumbered(.list([entry]), .update, on: Self.balancesTopic, to: subscriber)
       }
     }
+  }
+
+  /// What entries of a topic call the account's user, where the subscription is of all users.
+  func user(on topic: Topic, of index: Int) -> String? {
+    connections[index].topicsOfAllUsers.contains(topic) ? Self.user : nil
   }
 
   private func live(_ topic: Topic) -> [ConnectionID] {
@@ -117,7 +128,7 @@ extension Exchange {
     return .list(items)
   }
 
-  var balancesSnapshot: Text {
+  func balancesSnapshot(user: String?) -> Text {
     .list(
       account.balances.sorted { $0.key < $1.key }.map { asset, balance in
         let decimals = precision(of: asset)
@@ -130,7 +141,7 @@ extension Exchange {
         object.string("asset_class", "currency")
         object.number("balance", balance, decimals)
         object.json("wallets", .list([wallet.finished]))
-        return object.finished
+        return object.finished.naming(user)
       })
   }
 

@@ -55,14 +55,18 @@ extension Exchange {
           : common.union(["snap_orders", "snap_trades", "order_status", "ratecounter", "snapshot_trades"]))
       try checkSession(parameters, of: id, for: .query)
       let options = try executionOptions(parameters)
+      let isForAllUsers = try coversAllUsers(parameters)
+      _ = try parameters.bool("rebased")
+      // Kraken's documents rule out the snapshot of all users' executions, and say nothing of their balances.
       let wantsSnapshot =
         topic == Self.balancesTopic
         ? try parameters.has("snapshot") ? parameters.bool("snapshot") : true
-        : options.wantsOrders || options.wantsTrades
-      let isForAllUsers = try parameters.string("users") == "all"
-      guard join(id, topic, wantsSnapshot: wantsSnapshot && !isForAllUsers), let index = index(of: id) else {
+        : (options.wantsOrders || options.wantsTrades) && !isForAllUsers
+      guard join(id, topic, wantsSnapshot: wantsSnapshot), let index = index(of: id) else {
         throw Refusal("Already subscribed")
       }
+      connections[index].topicsOfAllUsers.remove(topic)
+      if isForAllUsers { connections[index].topicsOfAllUsers.insert(topic) }
       connections[index].executionOptions = topic == Self.executionsTopic ? options : connections[index].executionOptions
       connections[index].sequences[topic] = nil
       hold(try parameters.string("token"), by: id)
@@ -80,6 +84,12 @@ extension Exchange {
     case "status", "heartbeat": throw Refusal("Symbol(s) not found")
     default: throw Refusal("Subscription name invalid")
     }
+  }
+
+  private func coversAllUsers(_ parameters: OrderParameters) throws(Refusal) -> Bool {
+    guard let users = try parameters.string("users") else { return false }
+    guard users == "all" else { throw .invalid("users") }
+    return true
   }
 
   private func executionOptions(_ parameters: OrderParameters) throws(Refusal) -> ExecutionOptions {
@@ -134,7 +144,9 @@ extension Exchange {
 
   mutating func sendAccountSnapshot(_ topic: Topic, to id: ConnectionID) {
     guard let index = index(of: id) else { return }
-    let data = topic == Self.executionsTopic ? executionsSnapshot(connections[index].executionOptions) : balancesSnapshot
+    let data =
+      topic == Self.executionsTopic
+      ? executionsSnapshot(connections[index].executionOptions) : balancesSnapshot(user: user(on: topic, of: index))
     sendNumbered(data, .snapshot, on: topic, to: id)
   }
 }

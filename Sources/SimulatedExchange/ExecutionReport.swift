@@ -17,11 +17,23 @@ struct ExecutionReport: Sendable {
   /// The pair's rate counter at that moment, for those who asked for it.
   var rateCount: Int
 
-  func text(withRateCount: Bool) -> Text {
-    guard withRateCount else { return text }
+  func text(withRateCount: Bool, user: String?) -> Text {
+    guard withRateCount else { return text.naming(user) }
     var longer = Text(text.dropLast())
     longer.add(",\"ratecount\":")
     longer.add(integer: rateCount)
+    longer.append(UInt8(ascii: "}"))
+    return longer.naming(user)
+  }
+}
+
+extension Text {
+  /// An object with `user` as its last member, or as it is.
+  func naming(_ user: String?) -> Text {
+    guard let user else { return self }
+    var longer = Text(dropLast())
+    longer.add(",\"user\":")
+    longer.add(quoted: user)
     longer.append(UInt8(ascii: "}"))
     return longer
   }

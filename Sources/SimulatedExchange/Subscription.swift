@@ -49,6 +49,8 @@ struct Connection: Sendable {
   var snapshotsCounted = 0.0
   var snapshotsCountedAt: Int64 = 0
   var executionOptions = ExecutionOptions()
+  /// Private topics whose entries name their user.
+  var topicsOfAllUsers: Set<Topic> = []
   /// The latest sequence number of each private topic.
   var sequences: [Topic: Int] = [:]
 }

@@ -44,6 +44,8 @@ struct ExecutionReport: Sendable, Equatable {
   /// The order that this one was made from.
   var parentID: String?
   var rateCount: Int64?
+  /// Says whose order it is, as it does where several users are followed.
+  var namesUser = false
   /// JSON text with its quotes.
   var time: [UInt8]?
   /// Everything but identity, symbol and time, as received.
@@ -80,6 +82,7 @@ struct ExecutionReport: Sendable, Equatable {
     case "order_status": orderStatus = value.string
     case "exec_id": execID = value.string
     case "ord_ref_id": parentID = value.string
+    case "user": namesUser = true
     case "ratecount": rateCount = NumberText(value.text).flatMap { Int64($0.description.prefix { $0 != "." }) }
     default: break
     }

@@ -107,6 +107,7 @@ extension OrderDesk {
     for stage in stages { tell(stage, of: key, stage == .accepted ? Self.warnings(item) : []) }
     endSearch(key)
     for report in early { apply(report, to: key, now: now) }
+    searchMissedReports(key, now: now)
   }
 
   private static func warnings(_ item: JSONValue) -> [Field] { item["warnings"].map { [Field("warnings", $0)] } ?? [] }
@@ -140,6 +141,7 @@ extension OrderDesk {
     orders[key]?.edit = nil
     endClaim(key)
     if let end = edit.heldEnd { apply(end, to: key, now: now) }
+    searchMissedReports(key, now: now)
   }
 
   /// The order goes on under another id; the end of the old one was none of its.
@@ -157,5 +159,6 @@ extension OrderDesk {
     }
     endSearch(key)
     for report in reports { apply(report, to: key, now: now) }
+    searchMissedReports(key, now: now)
   }
 }

@@ -40,7 +40,11 @@ extension OrderDesk {
     case .edit(let key):
       refuse(request, .outcomeUnknown, message, now: now)
       orders[key]?.edit?.isUncertain = true
-      if isLost || orders[key]?.edit?.heldEnd != nil { doubt(key, reason, isLost: isLost, now: now) }
+      if isLost || orders[key]?.edit?.heldEnd != nil {
+        doubt(key, reason, isLost: isLost, now: now)
+      } else {
+        searchMissedReports(key, now: now)
+      }
     case .cancel(let left, let isOpenEnded, let isAnswered):
       for _ in 0..<(isOpenEnded && isAnswered ? 0 : max(left, 1)) {
         refuse(request, .outcomeUnknown, message, now: now)

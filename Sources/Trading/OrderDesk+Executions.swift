@@ -7,11 +7,14 @@ extension OrderDesk {
   /// One item of an executions update, as received.
   public mutating func executed(_ item: JSONValue, now: Moment) -> [DeskAction] {
     guard let report = ExecutionReport(item) else { return drain() }
-    if let count = report.rateCount, let symbol = report.symbol ?? facts(orderID: report.orderID, clientID: nil)?.symbol
+    let owner = owner(of: report)
+    // Where entries name their users, the counters of other users are none of ours.
+    if let count = report.rateCount, !report.namesUser || owner != nil,
+      let symbol = report.symbol ?? facts(orderID: report.orderID, clientID: nil)?.symbol
     {
       rates.raise(symbol, to: count, now: now.monotonic)
     }
-    if let key = owner(of: report) {
+    if let key = owner {
       orders[key]?.epoch = epoch
       apply(report, to: key, now: now)
     } else {

@@ -39,6 +39,30 @@ extension OrderDesk {
     return drain()
   }
 
+  /// The executions are complete from here on, and Kraken does not tell what was before: what may have been missed has
+  /// to be looked up, in each case with the order's id. An order whose answer is still to come over this connection
+  /// gets its id with that.
+  public mutating func beganWithoutSnapshot(now: Moment) -> [DeskAction] {
+    foreign = [:]
+    for key in orders.keys.sorted() {
+      guard let order = orders[key], order.isLive else { continue }
+      if order.isAwaitingID(epoch: epoch) {
+        orders[key]?.mayHaveMissedReports = true
+      } else {
+        beginSearch(key, at: now.monotonic)
+      }
+    }
+    searchOn(now: now)
+    return drain()
+  }
+
+  /// The order's id has come: whatever it missed until then can be looked up.
+  mutating func searchMissedReports(_ key: OrderKey, now: Moment) {
+    guard orders[key]?.mayHaveMissedReports == true else { return }
+    orders[key]?.mayHaveMissedReports = false
+    beginSearch(key, at: now.monotonic)
+  }
+
   private mutating func takeFill(_ report: ExecutionReport, isLast: Bool, now: Moment) {
     guard let key = owner(of: report), let order = orders[key] else { return }
     guard let fill = report.execID, !order.fills.contains(fill) else { return }

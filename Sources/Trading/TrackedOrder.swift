@@ -54,10 +54,18 @@ struct TrackedOrder: Sendable {
   /// It has another id than the one it was placed with.
   var isEdited = false
   var search: OrderSearch?
+  /// Kraken may have told of it, and not to us, while its id was not known.
+  var mayHaveMissedReports = false
 
   var isLive: Bool { !progress.isOver }
   /// Only Kraken's answer can say which id is this order's: its reports bear no name of its own.
   var isNameless: Bool { orderID == nil && facts.clientID == nil && !hasOwnUserref }
+
+  /// Whether the answer that tells its id, or the id that an edit gives it, is still to come over this connection.
+  func isAwaitingID(epoch: Int) -> Bool {
+    if let edit { return !edit.isUncertain }
+    return orderID == nil && self.epoch == epoch && !progress.isUnknown
+  }
 
   /// - Returns: whether any of the fields is other than what was known.
   @discardableResult

@@ -24,6 +24,9 @@ extension ScenarioRunner {
     case "preset": configuration.listeners[1].preset = .topics([try subscription(words.dropFirst())])
     case "credentials": configuration.hasCredentials = true
     case "trading": configuration.trading.isEnabled = true
+    case "account":
+      configuration.account.isRebased = !words.contains("rebased=false")
+      configuration.account.coversAllUsers = words.contains("users=all")
     case "show-pings": showsPings = true
     case "linger": configuration.limits.linger = try duration()
     case "answer-deadline": configuration.limits.answerDeadline = try duration()

@@ -13,7 +13,7 @@ struct SequenceChecker {
 
   private static let envelope = [
     "channel", "type", "symbol", "asset", "depth", "interval", "event_trigger", "form", "snap_orders", "snap_trades",
-    "order_status", "ratecounter", "seq", "prev", "time", "received", "data",
+    "order_status", "ratecounter", "partial", "seq", "prev", "time", "received", "data",
   ]
   /// Where Kraken serves channels that are not public.
   private static let upstreams = [

@@ -15,6 +15,32 @@ import Testing
         + #""order_status":true,"ratecounter":true,"token":"TOKEN"},"req_id":7}"#)
   }
 
+  /// Said only where they differ from Kraken's defaults, on the channels that have them, and not to unsubscribe.
+  @Test func parametersOfTheAccount() throws {
+    func params(_ channel: KrakenChannel, _ account: AccountParameters) -> String {
+      let request = text(
+        KrakenRequest.subscribe(channel: channel, symbols: [], account: account, token: Self.token, reqID: 7))
+      return String(request.split(separator: #""channel":"#)[1])
+    }
+    let everything = AccountParameters(isRebased: false, coversAllUsers: true)
+    #expect(
+      params(.balances, everything)
+        == #""balances","snapshot":true,"rebased":false,"users":"all","token":"TOKEN"},"req_id":7}"#)
+    #expect(params(.executions, everything).contains(#""ratecounter":true,"rebased":false,"users":"all","token""#))
+    #expect(params(.balances, AccountParameters(isRebased: false)).contains(#"true,"rebased":false,"token""#))
+    #expect(params(.balances, AccountParameters(coversAllUsers: true)).contains(#"true,"users":"all","token""#))
+    for channel in [KrakenChannel.level3, .instrument] {
+      #expect(params(channel, everything) == params(channel, AccountParameters()))
+    }
+  }
+
+  @Test(arguments: KrakenChannel.allCases)
+  func snapshotsThatKrakenPromises(channel: KrakenChannel) {
+    #expect(AccountParameters().snapshot(of: channel) == .certain)
+    let expected: SnapshotPromise = channel == .executions ? .none : channel == .balances ? .possible : .certain
+    #expect(AccountParameters(coversAllUsers: true).snapshot(of: channel) == expected)
+  }
+
   /// Our requests are the documented ones, byte for byte.
   @Test func requestsAreTheRecordedOnes() throws {
     let recorded = Set(try Fixtures.lines("requests"))

@@ -82,12 +82,48 @@ struct AccountChannelTests {
     _ = client.rest("51000.0")
   }
 
-  @Test func withoutSnapshotNumbersStartAtOneAllTheSame() {
+  /// Without a snapshot numbers start at one all the same.
+  @Test func executionsOfAllUsersHaveNoSnapshotAndNameTheirUser() {
     var client = Client.trader(subscribed: false)
-    client.subscribeAccount("executions", more: #","users":"all""#)
-    _ = client.takeOutputs()
+    _ = client.rest("50000.0")
+    client.subscribeAccount("executions", more: #","users":"all","ratecounter":true"#)
+    let begun = client.takeMessages()
+    #expect(begun.last { $0["method"] != nil }?["result"]?["snapshot"]?.bool == false)
+    #expect(begun.channel("executions").isEmpty)
     client.add("buy", "1", at: "50000.0")
-    #expect(client.takeData("executions").compactMap { $0["sequence"]?.integer } == [1, 2])
+    let messages = client.takeData("executions")
+    #expect(messages.compactMap { $0["sequence"]?.integer } == [1, 2])
+    #expect(messages.map(\.type) == ["update", "update"])
+    #expect(messages.reports.map { $0.text("user") } == [Exchange.user, Exchange.user])
+    #expect(messages.reports.allSatisfy { $0["ratecount"] != nil })
+    // A new subscription of one user's is as ever.
+    client.send(#"{"method":"unsubscribe","params":{"channel":"executions","token":"\#(client.token)"}}"#)
+    client.subscribeAccount("executions")
+    let snapshot = client.takeData("executions")
+    #expect(snapshot.map(\.type) == ["snapshot"])
+    #expect(snapshot.first?["data"]?.array?.contains { $0["user"] != nil } == false)
+  }
+
+  @Test func balancesOfAllUsersNameTheirUser() throws {
+    var client = Client.trader(subscribed: false)
+    client.subscribeAccount("balances", more: #","users":"all","rebased":false"#)
+    client.buyAtMarket("0.1")
+    let messages = client.takeData("balances")
+    #expect(messages.first?.type == "snapshot")
+    #expect(messages.allSatisfy { $0["data"]?.array?.allSatisfy { $0.text("user") == Exchange.user } == true })
+    #expect(messages.compactMap { $0["sequence"]?.integer } == Array(1...messages.count))
+  }
+
+  @Test(arguments: ["executions", "balances"])
+  func usersAreAllOrNotNamed(channel: String) {
+    var client = Client.trader(subscribed: false)
+    for (more, error) in [
+      (#","users":"some""#, "EGeneral:Invalid arguments:users"), (#","users":["all"]"#, "EGeneral:Invalid arguments:users"),
+      (#","rebased":"no""#, "EGeneral:Invalid arguments:rebased"), (#","users":"all","rebased":false"#, nil),
+    ] {
+      client.subscribeAccount(channel, more: more)
+      #expect(client.takeAnswers().last?.error == error)
+    }
   }
 
   @Test func emptyAccountHasAnEmptySnapshot() {

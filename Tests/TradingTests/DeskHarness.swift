@@ -74,6 +74,9 @@ struct DeskHarness {
   }
 
   @discardableResult
+  mutating func begin() -> [DeskAction] { take(desk.beganWithoutSnapshot(now: now)) }
+
+  @discardableResult
   mutating func queryAnswer(_ id: UInt64, _ text: String?, error: String? = nil) -> [DeskAction] {
     guard let text else { return take(desk.queryAnswered(id, nil, error: error, now: now)) }
     return take(parsed(text) { desk.queryAnswered(id, $0, error: error, now: now) })

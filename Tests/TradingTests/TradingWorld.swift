@@ -15,6 +15,9 @@ struct TradingWorld {
     case deliver(String, connection: Int)
     case cut
     case reconnect
+    /// Executions are lost for a while.
+    case gap
+    case begin(connection: Int)
     case rest(UInt64, path: String, form: String)
   }
 
@@ -33,14 +36,17 @@ struct TradingWorld {
   var now = Moment(monotonic: 0, wall: 1_790_000_000_000_000_000)
   var connection = 0
   var isConnected = false
-  /// Of a connection: whether the executions have been subscribed.
+  /// Kraken sends no snapshots; reports before the executions begin are lost.
+  var coversAllUsers = false
+  private var isFollowing = true
   var restFailureOdds = 0
   private var agenda: [(at: Int64, event: Event)] = []
   /// By the client's req_id.
   var placed: [String: Placed] = [:]
   var problems: [String] = []
 
-  init(seed: UInt64) {
+  init(seed: UInt64, coversAllUsers: Bool = false) {
+    self.coversAllUsers = coversAllUsers
     chance = Chance(state: seed)
     kraken = KrakenModel(chance: Chance(state: seed ^ 0xABCD))
     reconnect()
@@ -83,8 +89,14 @@ struct TradingWorld {
     isConnected = true
     connection += 1
     perform(desk.upstreamReady(token: Secret("TOKEN"), now: now))
+    guard !coversAllUsers else { return stopFollowing() }
     let items = kraken.snapshot(wall: now.wall)
     perform(parsed("[\(items.joined(separator: ","))]") { desk.snapshotTaken($0.elements, now: now) })
+  }
+
+  private mutating func stopFollowing() {
+    isFollowing = false
+    schedule(.begin(connection: connection), in: Int.random(in: 1...10, using: &chance))
   }
 
   private mutating func carryOut(_ event: Event) {
@@ -100,7 +112,7 @@ struct TradingWorld {
       guard sentOn == connection, isConnected else { return }
       if member(text, "method") != nil {
         perform(parsed(text) { desk.answered($0, now: now) })
-      } else {
+      } else if isFollowing {
         perform(parsed(text) { desk.executed($0, now: now) })
       }
     case .cut:
@@ -109,6 +121,11 @@ struct TradingWorld {
       perform(desk.upstreamLost(now: now))
       schedule(.reconnect, in: Int.random(in: 1...20_000, using: &chance))
     case .reconnect: reconnect()
+    case .gap: if isConnected, isFollowing { stopFollowing() }
+    case .begin(let begun):
+      guard begun == connection, isConnected else { return }
+      isFollowing = true
+      perform(desk.beganWithoutSnapshot(now: now))
     case .rest(let id, let path, let form):
       if restFailureOdds > 0, chance.one(in: restFailureOdds) {
         perform(desk.queryAnswered(id, nil, error: "EAPI:Rate limit exceeded", now: now))

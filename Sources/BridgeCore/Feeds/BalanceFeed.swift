@@ -1,7 +1,7 @@
 // What the account holds: the snapshot's entries, kept current by the ledger lines that follow.
 //
 // A ledger line tells what one wallet holds after it. The total of an asset in several wallets is their sum, made of the
-// digits, never through binary fractions.
+// digits, never through binary fractions. Where entries name their `user`, each user's holdings stand for themselves.
 
 import JSONText
 import KrakenWire
@@ -16,6 +16,8 @@ final class BalanceFeed: Feed {
 
   fileprivate struct Asset {
     var name: [UInt8]
+    /// Whose it is; nil where Kraken does not say.
+    var user: [UInt8]?
     var assetClass: [UInt8]?
     var balance: [UInt8]
     var wallets: [Wallet]
@@ -23,14 +25,20 @@ final class BalanceFeed: Feed {
 
   private var assets: [Asset] = []
 
-  func beginSnapshot() { assets.removeAll() }
+  override func begin(isPartial: Bool) {
+    super.begin(isPartial: isPartial)
+    assets.removeAll()
+  }
 
   func take(_ item: JSONValue, isSnapshot: Bool) {
     guard let name = item["asset"], let balance = item["balance"] else { return }
     setTime(item["timestamp"])
-    let index = assets.firstIndex { $0.name.elementsEqual(name.text) } ?? assets.endIndex
+    let user = item["user"].map { Array($0.text) }
+    if user != nil, !isSnapshot { dropUnnamed(name) }
+    let index = assets.firstIndex { $0.name.elementsEqual(name.text) && $0.user == user } ?? assets.endIndex
     if index == assets.endIndex {
-      assets.append(Asset(name: Array(name.text), assetClass: nil, balance: Array(balance.text), wallets: []))
+      assets.append(
+        Asset(name: Array(name.text), user: user, assetClass: nil, balance: Array(balance.text), wallets: []))
     }
     if let assetClass = item["asset_class"] { assets[index].assetClass = Array(assetClass.text) }
     if isSnapshot {
@@ -41,11 +49,22 @@ final class BalanceFeed: Feed {
     }
   }
 
+  /// What was told of an asset without naming users can not be kept current by lines that name them.
+  private func dropUnnamed(_ name: JSONValue) {
+    guard let index = assets.firstIndex(where: { $0.name.elementsEqual(name.text) && $0.user == nil }) else { return }
+    assets.remove(at: index)
+    isPartial = true
+  }
+
   override func writeState(of topic: Topic, into line: inout JSONBytes) {
     line.append("[")
     for (index, asset) in assets.enumerated() {
       line.append(index == 0 ? "{\"asset\":" : ",{\"asset\":")
       asset.name.withUnsafeBytes { line.append(bytes: $0) }
+      if let user = asset.user {
+        line.append(",\"user\":")
+        user.withUnsafeBytes { line.append(bytes: $0) }
+      }
       if let assetClass = asset.assetClass {
         line.append(",\"asset_class\":")
         assetClass.withUnsafeBytes { line.append(bytes: $0) }

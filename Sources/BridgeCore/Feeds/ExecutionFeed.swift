@@ -39,7 +39,8 @@ final class ExecutionFeed: Feed {
   private var ended: [[UInt8]] = []
   private var fills = RecentItems(capacity: ExecutionFeed.fillsMax)
 
-  func beginSnapshot() {
+  override func begin(isPartial: Bool) {
+    super.begin(isPartial: isPartial)
     orders.removeAll()
     sequence.removeAll()
     ended.removeAll()

@@ -28,7 +28,16 @@ class Feed {
   /// When the newest data was read, wall clock in nanoseconds.
   var receivedWall: Int64 = 0
 
+  /// Kraken has not told what there was when it began: the present state is what has come since.
+  var isPartial = false
+
   init(_ key: FeedKey) { self.key = key }
+
+  /// A new subscription begins: what was known before is void.
+  func begin(isPartial: Bool) {
+    self.isPartial = isPartial
+    setTime(nil)
+  }
 
   /// Writes the present state as one JSON value: the `data` of a snapshot line.
   func writeState(of topic: Topic, into line: inout JSONBytes) {
@@ -50,7 +59,7 @@ final class Topic {
   let id: TopicID
   unowned let feed: Feed
   let updatePrefix: [UInt8]
-  let snapshotPrefix: [UInt8]
+  private let wholePrefix: [UInt8]
   /// The log's last seq when the topic was made: nobody can resume from before it.
   let createdAfter: UInt64
   let upstreamName: UpstreamName
@@ -74,7 +83,11 @@ final class Topic {
     self.createdAfter = createdAfter
     upstreamName = key.channel.upstreamName
     updatePrefix = Line.prefix(key, type: "update")
-    snapshotPrefix = Line.prefix(key, type: "snapshot")
+    wholePrefix = Line.prefix(key, type: "snapshot")
+  }
+
+  var snapshotPrefix: [UInt8] {
+    feed.isPartial ? Line.prefix(key, type: "snapshot", isPartial: true) : wholePrefix
   }
 
   var isWanted: Bool { isPinned || demand > 0 }
