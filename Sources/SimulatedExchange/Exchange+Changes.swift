@@ -139,7 +139,7 @@ extension Exchange {
 
   // MARK: Cancelling
 
-  private func checkCancelling() throws(Refusal) {
+  func checkCancelling() throws(Refusal) {
     if systemState == .maintenance { throw Refusal("EService:Unavailable") }
   }
 
@@ -188,7 +188,7 @@ extension Exchange {
   }
 
   /// How many were cancelled. Their reports come in one message.
-  private mutating func cancel(all orders: [Order], reason: String = "User requested") -> Int {
+  mutating func cancel(all orders: [Order], reason: String = "User requested") -> Int {
     groupsReports = true
     for order in orders { cancel(order, reason: reason) }
     groupsReports = false

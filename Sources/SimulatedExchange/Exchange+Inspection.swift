@@ -88,6 +88,12 @@ extension Market {
     return String(decoding: text, as: UTF8.self)
   }
 
+  func costText(_ cost: Int64) -> String {
+    var text = Text()
+    text.add(scaled: cost, decimals: instrument.costPrecision)
+    return String(decoding: text, as: UTF8.self)
+  }
+
   func quantityText(_ quantity: Int64) -> String {
     var text = Text()
     text.add(scaled: quantity, decimals: instrument.quantityPrecision)

@@ -14,6 +14,22 @@ extension Exchange {
     return text
   }
 
+  /// With what open orders bind of each.
+  var extendedBalanceList: Text {
+    var text = Text()
+    for (asset, balance) in account.balances.sorted(by: { $0.key < $1.key }) {
+      var object = ObjectText()
+      object.quoted("balance", balance, precision(of: asset))
+      object.quoted("hold_trade", balance - available(asset), precision(of: asset))
+      text.add(text.isEmpty ? "{" : ",")
+      text.add(quoted: Self.restCode(asset))
+      text.add(":")
+      text += object.finished
+    }
+    text.add(text.isEmpty ? "{}" : "}")
+    return text
+  }
+
   private func matches(_ order: Order, _ parameters: [String: String]) -> Bool {
     if let clientID = parameters["cl_ord_id"], order.clientID != clientID { return false }
     if let reference = parameters["userref"], order.reference != Int(reference) { return false }
@@ -27,19 +43,21 @@ extension Exchange {
     return object.finished
   }
 
+  /// Whether a moment is after `start` and not after `end`, both in seconds.
+  private static func covers(_ parameters: [String: String], _ time: Int64) -> Bool {
+    func bound(_ key: String) -> Int64? { parameters[key].flatMap { Decimals.scaled($0, decimals: 9)?.value } }
+    return bound("start").map { time > $0 } ?? true && bound("end").map { time <= $0 } ?? true
+  }
+
+  private static func page<Item>(_ items: [Item], _ parameters: [String: String]) -> [Item] {
+    Array(items.dropFirst(max(0, parameters["ofs"].flatMap { Int($0) } ?? 0)).prefix(50))
+  }
+
   /// Fifty at a time, from `ofs`, those between `start` and `end` in seconds.
   func closedOrders(_ parameters: [String: String]) -> Text {
-    func bound(_ key: String) -> Int64? {
-      parameters[key].flatMap { Decimals.scaled($0, decimals: 9)?.value }
-    }
-    let (start, end) = (bound("start"), bound("end"))
-    let orders = account.closed.filter { order in
-      matches(order, parameters) && start.map { order.changedAt > $0 } ?? true
-        && end.map { order.changedAt <= $0 } ?? true
-    }
-    let page = orders.dropFirst(max(0, parameters["ofs"].flatMap { Int($0) } ?? 0)).prefix(50)
+    let orders = account.closed.filter { matches($0, parameters) && Self.covers(parameters, $0.changedAt) }
     var object = ObjectText()
-    object.json("closed", list(Array(page), parameters))
+    object.json("closed", list(Self.page(orders, parameters), parameters))
     object.integer("count", orders.count)
     return object.finished
   }
@@ -61,7 +79,7 @@ extension Exchange {
       text.add(text.isEmpty ? "{" : ",")
       text.add(quoted: order.id)
       text.add(":")
-      text += describe(order, withTrades: parameters["trades"] == "true")
+      text += describe(order, withTrades: parameters["trades"]?.lowercased() == "true")
     }
     text.add(text.isEmpty ? "{}" : "}")
     return text
@@ -108,22 +126,61 @@ extension Exchange {
   }
 
   private func describeTerms(_ order: Order, _ pair: Instrument) -> Text {
-    let market = markets[order.market]
     // The first price is the trigger's where there is one, and the limit then comes second.
     let first = order.trigger?.price ?? order.limitPrice ?? 0
     let second = order.trigger == nil ? 0 : order.limitPrice ?? 0
-    let side = order.isBuy ? "buy" : "sell"
-    let name = pair.legacyBase + pair.legacyQuote
-    let price = order.type == .market ? "" : " " + market.priceText(first)
     var object = ObjectText()
-    object.string("pair", name)
-    object.string("type", side)
+    object.string("pair", pair.legacyBase + pair.legacyQuote)
+    object.string("type", order.isBuy ? "buy" : "sell")
     object.string("ordertype", order.type.rawValue)
     object.quoted("price", first, pair.pricePrecision)
     object.quoted("price2", second, pair.pricePrecision)
     object.string("leverage", "none")
-    object.string("order", "\(side) \(market.quantityText(order.quantity)) \(name) @ \(order.type.rawValue)\(price)")
+    object.string("order", sentence(order))
     object.string("close", "")
+    return object.finished
+  }
+
+  /// The order in one line: `buy 0.50000000 XBTUSD @ limit 50000.0`.
+  func sentence(_ order: Order) -> String {
+    let market = markets[order.market]
+    let name = market.instrument.legacyBase + market.instrument.legacyQuote
+    let price = order.trigger?.price ?? order.limitPrice
+    let terms = order.type.rawValue + (price.map { " " + market.priceText($0) } ?? "")
+    let amount = order.cashQuantity.map { market.costText($0) } ?? market.quantityText(order.quantity)
+    return "\(order.isBuy ? "buy" : "sell") \(amount) \(name) @ \(terms)"
+  }
+
+  /// Fills, latest first, of those that the account remembers.
+  func tradesHistory(_ parameters: [String: String]) -> Text {
+    var trades = Text()
+    let fills = account.fills.reversed().filter { Self.covers(parameters, $0.time) }
+    for fill in Self.page(fills, parameters) {
+      guard let order = account.orders[fill.orderNumber] else { continue }
+      let pair = markets[order.market].instrument
+      var object = ObjectText()
+      object.string("ordertxid", order.id)
+      object.string("pair", Self.restPair(pair))
+      object.number("time", fill.time, 9)
+      object.string("type", order.isBuy ? "buy" : "sell")
+      object.string("ordertype", order.type.rawValue)
+      object.quoted("price", fill.price, pair.pricePrecision)
+      object.quoted("cost", fill.cost, pair.costPrecision)
+      object.quoted("fee", fill.fee, order.feesInBase ? pair.quantityPrecision : pair.costPrecision)
+      object.quoted("vol", fill.quantity, pair.quantityPrecision)
+      object.string("margin", "0.00000")
+      object.string("misc", "")
+      object.integer("trade_id", Int(fill.tradeID))
+      object.flag("maker", fill.isMaker)
+      trades.add(trades.isEmpty ? "{" : ",")
+      trades.add(quoted: fill.executionID)
+      trades.add(":")
+      trades += object.finished
+    }
+    trades.add(trades.isEmpty ? "{}" : "}")
+    var object = ObjectText()
+    object.json("trades", trades)
+    object.integer("count", fills.count)
     return object.finished
   }
 }

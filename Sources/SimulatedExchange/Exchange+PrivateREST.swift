@@ -75,20 +75,23 @@ extension Exchange {
   }
 
   private mutating func privateREST(path: String, _ parameters: [String: String], key: APIKey) -> RESTAnswer {
-    let isToken = path == "/0/private/GetWebSocketsToken"
-    guard key.permissions.contains(isToken ? .webSockets : .query) else {
-      return failure("EGeneral:Permission denied")
-    }
-    switch path {
-    case "/0/private/GetWebSocketsToken":
+    let name = String(path.dropFirst("/0/private/".count))
+    let permission: APIKey.Permission =
+      name == "GetWebSocketsToken" ? .webSockets : Self.restTradingCalls.contains(name) ? .trade : .query
+    guard key.permissions.contains(permission) else { return failure("EGeneral:Permission denied") }
+    switch name {
+    case "GetWebSocketsToken":
       var object = ObjectText()
       object.string("token", issueToken(for: key))
       object.integer("expires", Int(Self.tokenLife / 1_000_000_000))
       return success(object.finished)
-    case "/0/private/Balance": return success(balanceList)
-    case "/0/private/OpenOrders": return success(openOrders(parameters))
-    case "/0/private/ClosedOrders": return success(closedOrders(parameters))
-    case "/0/private/QueryOrders": return queryOrders(parameters)
+    case "Balance": return success(balanceList)
+    case "BalanceEx": return success(extendedBalanceList)
+    case "OpenOrders": return success(openOrders(parameters))
+    case "ClosedOrders": return success(closedOrders(parameters))
+    case "QueryOrders": return queryOrders(parameters)
+    case "TradesHistory": return success(tradesHistory(parameters))
+    case _ where permission == .trade: return trade(name, parameters)
     default: return failure("EGeneral:Unknown method")
     }
   }

@@ -73,8 +73,7 @@ extension Exchange {
     var text = Text()
     if let wanted {
       for name in wanted.split(separator: ",").map(String.init) {
-        guard let pair = markets.map(\.instrument).first(where: { Self.names(of: $0).contains(name.uppercased()) })
-        else { return failure("EQuery:Unknown asset pair") }
+        guard let pair = pair(called: name) else { return failure("EQuery:Unknown asset pair") }
         // A pair asked for by its WebSocket name is listed under that name.
         add(pair, key: name.contains("/") ? name : Self.restPair(pair), to: &text)
       }
@@ -130,11 +129,16 @@ extension Exchange {
     return (prefixes[name] ?? "") + name
   }
 
-  private static func restPair(_ pair: Instrument) -> String {
+  static func restPair(_ pair: Instrument) -> String {
     // Only pairs of two old assets carry the prefixes: XXBTZUSD, but SOLUSD.
     let codes = [pair.base, pair.quote].map(restCode)
     let isOld = zip(codes, [pair.base, pair.quote]).allSatisfy { $0 != legacyName($1) }
     return isOld && pair.base != "DOGE" ? codes.joined() : pair.legacyBase + pair.legacyQuote
+  }
+
+  /// By any of its names, in any case.
+  func pair(called name: String) -> Instrument? {
+    markets.map(\.instrument).first { Self.names(of: $0).contains(name.uppercased()) }
   }
 
   private static func names(of pair: Instrument) -> [String] {

@@ -80,19 +80,24 @@ extension Exchange {
   }
 
   private mutating func addOrder(_ parameters: OrderParameters) throws(Refusal) -> Text {
+    let order = try placeOrder(parameters)
+    return identity(order.clientID, order.reference, id: order.id)
+  }
+
+  /// The order that was placed; one without an id if it was only to be checked.
+  mutating func placeOrder(_ parameters: OrderParameters) throws(Refusal) -> Order {
     try parameters.allow(OrderRequest.fields.union(["symbol", "token", "deadline", "validate"]))
     let index = try pairIndex(parameters)
     let request = try OrderRequest(parameters, market: index, pair: markets[index].instrument, now: now)
     try checkState(request)
     try checkAccount(request)
-    guard try !parameters.bool("validate") else { return identity(request.clientID, request.reference, id: "") }
+    guard try !parameters.bool("validate") else { return draft(request) }
     try count(1, in: index)
-    let order = inMarket(index) { exchange in
+    return inMarket(index) { exchange in
       let order = exchange.admit(request)
       exchange.activate(order.number)
       return order
     }
-    return identity(order.clientID, order.reference, id: order.id)
   }
 
   private func identity(_ clientID: String?, _ reference: Int?, id: String) -> Text {

@@ -77,6 +77,7 @@ struct PrivateRESTTests {
     #expect(error(call(&exchange, "nonce=2", of: "Balance", key: Self.reader)) == nil)
     #expect(error(call(&exchange, "nonce=1", of: "Balance", key: Self.socketOnly)) == "EGeneral:Permission denied")
     #expect(error(call(&exchange, "nonce=3", of: "Dance", key: Self.reader)) == "EGeneral:Unknown method")
+    #expect(error(call(&exchange, "nonce=4", of: "CancelAll", key: Self.reader)) == "EGeneral:Permission denied")
   }
 
   @Test func faultsOfTheDoor() {
