@@ -4,6 +4,11 @@ import asyncio
 import socket
 import sys
 
+# What kraken-sim --help prints; it opens nothing but the simulation.
+KEY = "SIMULATED/EXCHANGE/DEMONSTRATION/KEY/OPENS/NOTHING/ELSE0"
+SECRET = "c2ltdWxhdGVkIGV4Y2hhbmdlIGRlbW9uc3RyYXRpb24gc2VjcmV0LCBpdCBwcm90ZWN0cyBub3RoaW5nISEhIQ=="
+WRONG_SECRET = "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyBzZWNyZXQgd3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCEh"
+
 
 class Checks:
     """Counts and prints checks of one client; Tests/third-party/run reads the lines."""

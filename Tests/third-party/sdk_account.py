@@ -9,13 +9,9 @@ import sys
 from kraken.exceptions import KrakenInvalidAPIKeyError, KrakenInvalidSignatureError
 from kraken.spot import SpotWSClient, User
 
-from judging import Checks, until
+from judging import KEY, SECRET, WRONG_SECRET, Checks, until
 
 WS_URL, REST_URL, _ = sys.argv[1:]
-# What kraken-sim --help prints; it opens nothing but the simulation.
-KEY = "SIMULATED/EXCHANGE/DEMONSTRATION/KEY/OPENS/NOTHING/ELSE0"
-SECRET = "c2ltdWxhdGVkIGV4Y2hhbmdlIGRlbW9uc3RyYXRpb24gc2VjcmV0LCBpdCBwcm90ZWN0cyBub3RoaW5nISEhIQ=="
-WRONG_SECRET = "d3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCB3cm9uZyBzZWNyZXQgd3Jvbmcgc2VjcmV0IHdyb25nIHNlY3JldCEh"
 check = Checks("python-kraken-sdk-account")
 
 
