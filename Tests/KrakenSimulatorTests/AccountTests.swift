@@ -173,7 +173,8 @@ struct AccountTests {
           let entries = [update["data"]?.array?.first?["bids"], update["data"]?.array?.first?["asks"]]
           #expect(update["type"]?.string == "update")
           #expect(update["data"]?.array?.first?["checksum"]?.integer != nil)
-          #expect(entries.flatMap { $0?.array ?? [] }.allSatisfy { $0["event"]?.string != nil && $0["order_id"] != nil })
+          let orders = entries.flatMap { $0?.array ?? [] }
+          #expect(orders.allSatisfy { $0["event"]?.string != nil && $0["order_id"] != nil })
         }
       }
     }
