@@ -39,6 +39,7 @@ extension Bridge {
         switch upstream.session.received(root, now: now) {
         case .nothing: takeStatus(root, upstream, now: now)
         case .actions(let actions):
+          if upstream.name == .private { orders.desk.noteClock(root, now: now) }
           perform(actions, upstream, now: now)
           takeStatus(root, upstream, now: now)
         case .data(let data, let actions):

@@ -8,7 +8,7 @@ import MarketData
 extension OrderDesk {
   /// One answer of Kraken's to a trading method.
   public mutating func answered(_ root: JSONValue, now: Moment) -> [DeskAction] {
-    if let time = root["time_out"].flatMap({ KrakenTime.nanoseconds($0.contents) }) { clockOffset = time - now.wall }
+    noteClock(root, now: now)
     guard let number = root["req_id"]?.uint64, let request = requests[number] else {
       log(.debug, "an answer to nothing that was asked, or a second one")
       return drain()
@@ -45,6 +45,12 @@ extension OrderDesk {
     }
     searchOn(now: now)
     return drain()
+  }
+
+  /// Any answer of Kraken's tells what time it is there.
+  public mutating func noteClock(_ root: JSONValue, now: Moment) {
+    guard let time = root["time_out"].flatMap({ KrakenTime.nanoseconds($0.contents) }) else { return }
+    clockOffset = time - now.monotonic
   }
 
   /// What a refusal says beyond the one request.

@@ -7,6 +7,10 @@ extension OrderDesk {
   /// One item of an executions update, as received.
   public mutating func executed(_ item: JSONValue, now: Moment) -> [DeskAction] {
     guard let report = ExecutionReport(item) else { return drain() }
+    // What is reported has just happened: that is as good as an answer, as long as there was none.
+    if clockOffset == nil, let time = report.time.flatMap({ KrakenTime.nanoseconds($0.dropFirst().dropLast()) }) {
+      clockOffset = time - now.monotonic
+    }
     let owner = owner(of: report)
     // Where entries name their users, the counters of other users are none of ours.
     if let count = report.rateCount, !report.namesUser || owner != nil,
@@ -30,7 +34,9 @@ extension OrderDesk {
     if let key = byOrderID[report.orderID] { return key }
     guard foreign[report.orderID] == nil else { return nil }
     let named = report.clientID.flatMap { byClientID[$0] } ?? report.userref.flatMap { byUserref[$0] }
-    guard let key = named, let order = orders[key], order.orderID == nil, isPlausible(report, order) else { return nil }
+    guard let key = named, let order = orders[key], order.orderID == nil, isPlausible(report, order),
+      order.facts.agree(with: report)
+    else { return nil }
     return key
   }
 
@@ -38,7 +44,12 @@ extension OrderDesk {
   /// Kraken's clock as far as it is known.
   func isPlausible(_ report: ExecutionReport, _ order: TrackedOrder) -> Bool {
     guard let time = report.time.flatMap({ KrakenTime.nanoseconds($0.dropFirst().dropLast()) }) else { return true }
-    return time >= order.sentAt.wall + clockOffset - Self.clockTolerance.nanoseconds
+    return time >= earliestTime(of: order)
+  }
+
+  /// By Kraken's clock as far as it is known; nothing has happened to the order before.
+  func earliestTime(of order: TrackedOrder) -> Int64 {
+    (clockOffset.map { order.sentAt.monotonic + $0 } ?? order.sentAt.wall) - Self.clockTolerance.nanoseconds
   }
 
   static let clockTolerance: Duration = .seconds(5)
@@ -48,6 +59,8 @@ extension OrderDesk {
     guard let order = orders[key] else { return }
     if let fill = report.execID, orders[key]?.fills.insert(fill).inserted == false { return }
     guard let (stage, isWorthTelling) = report.meaning else { return }
+    // Nothing comes before it.
+    if stage == .pending { orders[key]?.mayHaveMissedReports = false }
     if let edit = order.edit, stage == .canceled, report.orderID == edit.orderID { return hold(report, key, now: now) }
     orders[key]?.facts.take(report)
     orders[key]?.merge(report.fields)

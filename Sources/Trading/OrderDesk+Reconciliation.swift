@@ -30,21 +30,22 @@ extension OrderDesk {
         foreign[report.orderID] = facts
       }
     }
-    // An order that is on its way over this very connection is not missed yet.
-    for key in orders.keys.sorted() where !seen.contains(key) {
-      guard let order = orders[key], order.isLive, order.orderID != nil || order.epoch < epoch else { continue }
-      beginSearch(key, at: now.monotonic)
-    }
-    searchOn(now: now)
+    lookUp(orders.keys.filter { !seen.contains($0) }, now: now)
     return drain()
   }
 
-  /// The executions are complete from here on, and Kraken does not tell what was before: what may have been missed has
-  /// to be looked up, in each case with the order's id. An order whose answer is still to come over this connection
-  /// gets its id with that.
+  /// The executions are complete from here on, and Kraken does not tell what was before.
   public mutating func beganWithoutSnapshot(now: Moment) -> [DeskAction] {
     foreign = [:]
-    for key in orders.keys.sorted() {
+    lookUp(Array(orders.keys), now: now)
+    return drain()
+  }
+
+  /// What may have been missed of orders before the executions began has to be looked up, in each case with the order's
+  /// id. An order whose answer is still to come over this connection gets its id with that: it may be over already, and
+  /// then no report will follow.
+  private mutating func lookUp(_ keys: [OrderKey], now: Moment) {
+    for key in keys.sorted() {
       guard let order = orders[key], order.isLive else { continue }
       if order.isAwaitingID(epoch: epoch) {
         orders[key]?.mayHaveMissedReports = true
@@ -53,7 +54,6 @@ extension OrderDesk {
       }
     }
     searchOn(now: now)
-    return drain()
   }
 
   /// The order's id has come: whatever it missed until then can be looked up.

@@ -142,11 +142,8 @@ extension OrderDesk {
         && (found.parentID == edit.orderID || (found.clientID != nil && found.clientID == order.facts.clientID))
     }
     guard byOrderID[found.id] == nil else { return false }
-    if let openedAt = found.openedAt,
-      openedAt < order.sentAt.wall + clockOffset - Self.clockTolerance.nanoseconds
-    {
-      return false
-    }
+    if let openedAt = found.openedAt, openedAt < earliestTime(of: order) { return false }
+    if let isBuy = found.isBuy, isBuy != order.facts.isBuy ?? isBuy { return false }
     if let clientID = order.facts.clientID { return found.clientID == clientID }
     guard let userref = order.facts.userref, found.userref == userref else { return false }
     return order.hasOwnUserref || order.facts.isLike(found.isBuy, found.quantity, found.limitPrice)

@@ -23,8 +23,8 @@ public struct OrderDesk: Sendable {
   var token: Secret?
   /// Connections to Kraken so far.
   var epoch = 0
-  /// Kraken's clock less ours, nanoseconds, from its latest answer.
-  var clockOffset: Int64 = 0
+  /// Kraken's clock less our monotonic one, nanoseconds, from its latest answer: our wall clock may be wrong, or set.
+  var clockOffset: Int64?
 
   var orders: [OrderKey: TrackedOrder] = [:]
   var byOrderID: [String: OrderKey] = [:]

@@ -57,7 +57,8 @@ struct OrderProgress: Sendable, Equatable {
   /// Kraken says that the order is at `stage`.
   ///
   /// - Parameters:
-  ///   - isRemark: the news says something of its own (a fill, an amendment) and is told even if the stage is not new.
+  ///   - isRemark: the news says something of its own (a fill, an amendment) and is told even if the stage is not new,
+  ///     as long as the order is not over.
   /// - Returns: what to tell, in order; the news itself belongs to the last one.
   mutating func advance(to stage: OrderStage, hasFills: Bool = false, isRemark: Bool = false) -> [OrderStage] {
     let wasUnknown = isUnknown
@@ -67,7 +68,10 @@ struct OrderProgress: Sendable, Equatable {
       reached = stage
       return [stage]
     }
-    guard stage.rank > reached.rank else { return isRemark || wasUnknown ? [reached] : [] }
+    guard stage.rank > reached.rank else {
+      // After the end there is nothing more to say.
+      return wasUnknown || isRemark && !reached.isFinal ? [reached] : []
+    }
     let missing = stage.stagesBefore(hasFills: hasFills).filter { $0.rank > reached.rank }
     reached = stage
     return missing + [stage]

@@ -17,6 +17,14 @@ struct OrderFacts: Sendable, Equatable {
   /// Monotonic; nil for orders older than the bridge's knowledge of them.
   var placedAt: Int64?
 
+  /// Whether a report that bears the order's name can be of it. The order that closes a filled one bears its
+  /// `order_userref`, on the other side; and a name may have been another order's before.
+  func agree(with report: ExecutionReport) -> Bool {
+    if let isBuy, let reported = report.isBuy, isBuy != reported { return false }
+    if let symbol, let reported = report.symbol, symbol.uppercased() != reported.uppercased() { return false }
+    return true
+  }
+
   mutating func take(_ report: ExecutionReport) {
     symbol = report.symbol ?? symbol
     isBuy = report.isBuy ?? isBuy

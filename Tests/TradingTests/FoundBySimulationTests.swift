@@ -1,0 +1,97 @@
+// What the simulation has found in the desk, each as the shortest conversation that shows it.
+
+import JSONText
+import MarketData
+import Testing
+
+@testable import Trading
+
+@Suite struct FoundBySimulationTests {
+  private static let granted =
+    #"{"method":"add_order","req_id":4503599627370497,"result":{"order_id":"O1","cl_ord_id":"mine"},"success":true}"#
+
+  /// An order sent before the executions were subscribed to may be over when their snapshot is made, and its answer come
+  /// behind that: no report follows, and the order used to stay `accepted` for ever.
+  @Test func anOrderThatASnapshotPassedOverIsLookedUp() throws {
+    var harness = try DoubtTests.placed()
+    harness.pass(.milliseconds(5))
+    harness.snapshot()
+    harness.pass(.milliseconds(5))
+    let actions = harness.answer(Self.granted)
+    #expect(actions.stages == ["accepted"])
+    #expect(actions.queries.map(\.form) == ["txid=O1"])
+    let outcome = harness.queryAnswer(
+      actions.queries[0].id, #"{"error":[],"result":{"O1":{"status":"canceled","vol_exec":"0.0"}}}"#)
+    #expect(outcome.stages == ["canceled"])
+  }
+
+  /// Reports may be slower than a look-up. What they tell of an order that is over used to be told as its end again.
+  @Test func nothingIsToldAfterTheEnd() throws {
+    var harness = try DoubtTests.open()
+    let search = harness.snapshot()
+    let end = harness.queryAnswer(
+      search.queries[0].id, #"{"error":[],"result":{"O1":{"status":"closed","vol_exec":"1.2"}}}"#)
+    #expect(end.stages == ["filled"])
+    let late = [
+      #"{"order_id":"O1","exec_type":"amended","order_status":"new","order_qty":1.2}"#,
+      #"{"order_id":"O1","exec_id":"T1","exec_type":"trade","order_status":"partially_filled","last_qty":1.2,"cum_qty":1.2}"#,
+      #"{"order_id":"O1","exec_type":"filled","order_status":"filled","cum_qty":1.2}"#,
+    ]
+    for report in late { #expect(harness.report(report).stages == []) }
+  }
+
+  /// Which order a report is of was judged by the wall clock. When that was set, reports that came before the answer
+  /// seemed to be older than the order, and were lost to it.
+  @Test(arguments: [-3600, 3600]) func aWallClockThatIsSetLosesNoReport(seconds: Int64) throws {
+    var harness = DeskHarness()
+    harness.answer(#"{"method":"cancel_all","req_id":1,"success":true,"time_out":"2026-09-21T14:13:20.000000Z"}"#)
+    harness.now.wall += seconds * 1_000_000_000
+    try harness.request("add_order", AddOrderTests.limit)
+    let actions = harness.report(
+      #"{"order_id":"O1","cl_ord_id":"mine","exec_type":"new","order_status":"new","timestamp":"2026-09-21T14:13:20.100000Z"}"#)
+    #expect(actions.stages == ["accepted", "pending", "open"])
+  }
+
+  /// Nor does a wall clock that was wrong from the beginning, when no answer has told the time yet.
+  @Test func theFirstReportTellsTheTime() throws {
+    var harness = DeskHarness()
+    harness.now.wall += 3_600_000_000_000
+    try harness.request("add_order", AddOrderTests.limit)
+    let actions = harness.report(
+      #"{"order_id":"O1","cl_ord_id":"mine","exec_type":"new","order_status":"new","timestamp":"2026-09-21T14:13:20.100000Z"}"#)
+    #expect(actions.stages == ["accepted", "pending", "open"])
+  }
+
+  /// An order that closes another bears its `order_userref`. When the answer was lost, its fill used to be taken for the
+  /// first order's.
+  @Test func aClosingOrderIsAnother() throws {
+    var harness = DeskHarness()
+    let sent = try harness.request(
+      "add_order",
+      #"{"order_type":"limit","side":"buy","symbol":"BTC/USD","order_qty":1,"limit_price":2,"conditional":{"order_type":"limit","limit_price":3}}"#)
+    let userref = try #require(member(sent.sent[0], "params", "order_userref"))
+    func fill(_ id: String, _ side: String) -> String {
+      """
+      {"order_id":"\(id)","order_userref":\(userref),"symbol":"BTC/USD","side":"\(side)","exec_id":"T\(id)",\
+      "exec_type":"trade","order_status":"filled","last_qty":1,"cum_qty":1}
+      """
+    }
+    harness.lose()
+    harness.ready()
+    let actions = harness.snapshot([fill("O2", "sell"), fill("O1", "buy")])
+    #expect(actions.told.map { member($0.data, "order_id") } == [String?](repeating: "O1", count: actions.told.count))
+    #expect(actions.stages.last == "filled")
+  }
+
+  /// A name may be used again once its order is over. After a restart the desk does not know the first order any more,
+  /// and used to take its end for the second's, whatever that asked for.
+  @Test func anotherOrderOfTheNameIsNotTakenForIt() throws {
+    var harness = try DoubtTests.placed()
+    let actions = harness.pass(.seconds(10))
+    let next = harness.queryAnswer(actions.queries[0].id, #"{"error":[],"result":{"open":{}}}"#)
+    let last = harness.queryAnswer(
+      next.queries[0].id,
+      #"{"error":[],"result":{"closed":{"O9":{"cl_ord_id":"mine","status":"closed","vol_exec":"1.2","descr":{"type":"sell"}}}}}"#)
+    #expect(last.stages == ["rejected"])
+  }
+}
