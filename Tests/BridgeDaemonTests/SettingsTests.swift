@@ -1,6 +1,7 @@
 // Reading the configuration is pure: files, environment and machine are handed in.
 
 import BridgeCore
+import KrakenSession
 import Testing
 
 @testable import BridgeDaemon
@@ -86,6 +87,7 @@ struct SettingsTests {
       limits: {ring-bytes: 2097152, connections: 10, subscriptions-per-connection: 5, lag-bytes: 1048576, lag-seconds: 7, linger-seconds: 0}
       silence: {connection-seconds: 6, book-seconds: 0, trade-seconds: 30}
       credentials: {dir: /creds, token-command: /bin/token, otp-command: /bin/otp}
+      account: {rebased: no, users: all}
       trading: {enabled: yes, symbols: [BTC/USD], max-order-qty: 0.50, max-notional: 1000, orders-per-minute: 30, post-only: true, validate-only: false, refuse-over-rate: true, cancel-after-seconds: 60}
       state-dir: /state
       log: {level: debug, format: json}
@@ -120,6 +122,7 @@ struct SettingsTests {
     #expect(settings.silence.trade == .seconds(30))
     #expect(settings.credentials.directory == "/creds" && !settings.credentials.isSystemds)
     #expect(settings.credentials.tokenCommand == "/bin/token" && settings.credentials.otpCommand == "/bin/otp")
+    #expect(!settings.account.rebased && settings.account.allUsers)
     #expect(settings.trading.enabled && settings.trading.postOnly && !settings.trading.validateOnly)
     #expect(settings.trading.maxOrderQuantity == "0.50")
     #expect(settings.trading.maxNotional == "1000")
@@ -169,6 +172,38 @@ struct SettingsTests {
     ])
     #expect(settings.warnings.count == 2)
     #expect(settings.warnings.contains { $0.contains("KRAKEN_BRIDGE_LOG_LEVLE") })
+  }
+
+  @Test func theAccountIsOfOneUserUnlessAllAreNamed() throws {
+    let usual = try bridgeConfiguration(readSettings()).account
+    #expect(usual.isRebased && !usual.coversAllUsers)
+    let wide = try bridgeConfiguration(readSettings("account: {users: ALL, rebased: false}")).account
+    #expect(!wide.isRebased && wide.coversAllUsers)
+    #expect(try readSettings(environment: ["KRAKEN_BRIDGE_ACCOUNT_USERS": "all"]).account.allUsers)
+    #expect(
+      problems("account: {users: master}")
+        == ["c.yaml:1: account.users is \"master\": allowed is \"all\"; without it the account alone is followed"])
+    // What can not be told of all users can not be pinned either.
+    let pinned = problems("account: {users: all}\nsubscriptions: [{channel: open_orders}, {channel: own_trades}]")
+    #expect(pinned.count == 1 && pinned[0].hasPrefix("c.yaml:2: subscriptions.0") && pinned[0].contains("account.users"))
+    #expect(problems("subscriptions: [{channel: open_orders}]").isEmpty)
+  }
+
+  /// Without snapshots only REST can tell what became of orders.
+  @Test(arguments: [
+    ("users: all", "enabled: true", true), ("users: all", "enabled: false", false), ("rebased: true", "enabled: true", false),
+  ])
+  func ordersOfAllUsersWantAKey(account: String, trading: String, isWarned: Bool) throws {
+    let yaml = "account: {\(account)}\ntrading: {\(trading)}\ncredentials: {token-command: /bin/token}"
+    #expect(try readSettings(yaml).warnings.contains { $0.contains("there is no key") } == isWarned)
+    let withKey = yaml.replacing("{token-command:", with: "{dir: /creds, token-command:")
+    #expect(try readSettings(withKey, files: ["/creds/api-key", "/creds/api-secret"]).warnings.isEmpty)
+  }
+
+  private func bridgeConfiguration(_ settings: Settings) -> BridgeConfiguration {
+    settings.bridgeConfiguration(
+      listeners: settings.listeners, version: "1", pid: 1, ownUID: 0,
+      saved: SavedState(seq: 0, budget: AttemptBudget()))
   }
 
   @Test func simulateTakesAScenarioOrJustYes() throws {
@@ -227,6 +262,9 @@ struct SettingsProblemTests {
     "silence: {connection-seconds: 1}", "trading: {enabled: maybe}", "trading: {max-order-qty: 0}",
     "trading: {max-order-qty: -1}", "trading: {max-order-qty: 1e3}", "trading: {max-order-qty: .5}",
     "credentials: {dir: /nowhere}", "credentials: {token-command: /bad/command}",
+    "account: {users: some}", "account: {users: [all, all]}", "account: {rebased: maybe}", "account: all",
+    "account: {users: all}\nsubscriptions: [{channel: open_orders}]",
+    "account: {users: all}\nlisteners: [{path: /a, scope: account, preset: [{channel: open_orders}]}]",
     "credentials: {otp-command: /bad/command}", "trading: {cancel-after-seconds: 86400}",
     "trading: {cancel-after-seconds: 4}", "trading: {refuse-over-rate: 3}", "upstream: {ca-file: bad.pem}", "upstream: {rest-url: wss://a}",
     "log: {level: info, level: debug}", "log: [", "- a", "\t: b",

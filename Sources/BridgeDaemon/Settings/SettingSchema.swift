@@ -48,6 +48,7 @@ indirect enum SettingShape: Sendable {
       ])
     ),
     ("credentials", .record([("dir", .scalar), ("token-command", .scalar), ("otp-command", .scalar)])),
+    ("account", .record([("rebased", .scalar), ("users", .scalar)])),
     (
       "trading",
       .record([

@@ -26,6 +26,7 @@ extension Settings {
     configuration.privateURL = upstream.privateEndpoint.text
     configuration.level3URL = upstream.level3Endpoint.text
     configuration.hasCredentials = credentials.areGiven
+    configuration.account = account.parameters
     configuration.trading = trading.configuration
     return configuration
   }
@@ -51,6 +52,10 @@ extension Settings {
       lag: LagLimits(
         bytes: min(listener.lagBytes ?? limits.lagBytes, limits.ringBytes), duration: listener.lag ?? limits.lag))
   }
+}
+
+extension AccountSettings {
+  var parameters: AccountParameters { AccountParameters(isRebased: rebased, coversAllUsers: allUsers) }
 }
 
 extension TradingSettings {

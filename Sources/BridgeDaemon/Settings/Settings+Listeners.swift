@@ -105,7 +105,7 @@ extension Settings {
       default: source.refuse("\(key).preset", "allowed is none, all, or a list like subscriptions")
       }
     } else {
-      let topics = source.subscriptions("\(key).preset")
+      let topics = source.subscriptions("\(key).preset", of: account)
       if !topics.isEmpty { listener.preset = .topics(topics) }
     }
     listener.allowedUIDs = source.ids("\(key).allow-uids")

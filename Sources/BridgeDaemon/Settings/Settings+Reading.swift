@@ -48,7 +48,8 @@ extension Settings {
     var settings = Settings(configurationPath: path, stateDirectory: paths.stateDirectory)
     settings.warnings = warnings
     settings.upstream.read(&source, facts)
-    settings.pins = source.subscriptions("subscriptions")
+    settings.account.read(&source)
+    settings.pins = source.subscriptions("subscriptions", of: settings.account)
     settings.limits.read(&source)
     settings.silence.read(&source)
     settings.simulation = source.text("simulate").flatMap(scenario)
@@ -57,6 +58,11 @@ extension Settings {
     settings.log.read(&source)
     settings.stateDirectory = source.text("state-dir") ?? paths.stateDirectory
     settings.readListeners(&source, facts, runtimeDirectory: paths.runtimeDirectory)
+
+    if settings.account.allUsers, settings.trading.enabled, settings.credentials.areWithoutKey {
+      settings.warnings.append(
+        "account.users is \"all\" and there is no key: after a break nobody can look up what became of orders")
+    }
 
     guard source.problems.isEmpty else { throw InvalidSettings(problems: source.problems) }
     return settings
@@ -165,6 +171,15 @@ extension CredentialSettings {
   }
 }
 
+extension AccountSettings {
+  fileprivate mutating func read(_ source: inout SettingsSource) {
+    rebased = source.boolean("account.rebased") ?? rebased
+    guard let users = source.text("account.users") else { return }
+    allUsers = users.lowercased() == "all"
+    if !allUsers { source.refuse("account.users", "allowed is \"all\"; without it the account alone is followed") }
+  }
+}
+
 extension TradingSettings {
   /// - Parameter enabled: what counts when nothing is said: yes where no money is at stake.
   fileprivate mutating func read(_ source: inout SettingsSource, default enabled: Bool) {
@@ -189,7 +204,7 @@ extension LogSettings {
 
 extension SettingsSource {
   /// A list of subscriptions, each checked as a reader's own request would be.
-  mutating func subscriptions(_ key: String) -> [PinnedSubscription] {
+  mutating func subscriptions(_ key: String, of account: AccountSettings) -> [PinnedSubscription] {
     let members = SettingShape.configuration.members?.first { $0.key == "subscriptions" }?.shape.members ?? []
     return (0..<recordCount(key, members: members)).compactMap { index in
       let key = "\(key).\(index)"
@@ -200,7 +215,7 @@ extension SettingsSource {
       let pin = PinnedSubscription(
         channel: channel, symbols: list("\(key).symbols") ?? [], depth: integer("\(key).depth", in: 1...1000),
         interval: integer("\(key).interval", in: 1...21600), eventTrigger: text("\(key).event-trigger"))
-      if let fault = pin.fault {
+      if let fault = pin.fault ?? pin.fault(with: account.parameters) {
         refuse(key, fault)
         return nil
       }

@@ -13,6 +13,7 @@ public struct Settings: Sendable, Equatable {
   public var limits = LimitSettings()
   public var silence = SilenceSettings()
   public var credentials = CredentialSettings()
+  public var account = AccountSettings()
   public var trading = TradingSettings()
   public var stateDirectory: String
   /// The scenario of the built-in exchange, if that is what to connect to.
@@ -119,6 +120,16 @@ public struct CredentialSettings: Sendable, Equatable {
   }
 
   public var areGiven: Bool { directory != nil || tokenCommand != nil || demonstration != nil }
+  /// There are tokens, but nothing to ask the REST interface with.
+  var areWithoutKey: Bool { tokenCommand != nil && directory == nil && demonstration == nil }
+}
+
+/// What executions and balances tell of; the same for every reader.
+public struct AccountSettings: Sendable, Equatable {
+  /// Tokenized equities in units of the underlying.
+  public var rebased = true
+  /// A master account's sub-accounts too.
+  public var allUsers = false
 }
 
 /// Amounts are kept as text: they are compared exactly.
