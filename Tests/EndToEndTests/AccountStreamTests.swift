@@ -85,13 +85,16 @@ private struct Follower {
   func aBrokenSequenceIsMendedOnce(_ fault: String, _ channel: String) throws {
     let other = channel == "executions" ? "balances" : "executions"
     let world = try TradingWorld(exchange: ["--symbols", "1"])
+    func requests(_ name: String) throws -> (Int, Int) {
+      (try world.count("subscribed", name), try world.count("unsubscribed", name))
+    }
     var trader = try Trader(world)
     var followers = [channel: try Follower(world, channel), other: try Follower(world, other)]
     // The numbers have left their beginning before they break.
     trader.place(1)
     try trader.readUntilSettled([1])
     for name in [channel, other] { try followers[name]?.read(name, until: "first updates") { $0.updates >= 2 } }
-    let before = try [channel, other].map { try (world.count("subscribed", $0), world.count("unsubscribed", $0)) }
+    let before = try [channel, other].map(requests)
 
     try world.tell("\(fault) channel=\(channel)")
     trader.place(3)
@@ -102,14 +105,16 @@ private struct Follower {
     try followers[channel]?.read(channel, until: "updates after it") { $0.updates >= 2 }
     for name in [channel, other] { try followers[name]?.catchUp() }
 
-    let broken = followers[channel]?[channel]
-    #expect(broken?.stale == ["sequence"] && broken?.snapshots == 2 && broken?.breaks == 0, "\(fault): \(broken as Any)")
-    let whole = followers[other]?[other]
-    #expect(whole?.stale == [] && whole?.snapshots == 1 && whole?.breaks == 0, "\(fault): \(whole as Any)")
-    let after = try [channel, other].map { try (world.count("subscribed", $0), world.count("unsubscribed", $0)) }
+    let broken = try #require(followers[channel]?[channel])
+    #expect(broken.stale == ["sequence"] && broken.snapshots == 2 && broken.breaks == 0, "\(fault): \(broken)")
+    let whole = try #require(followers[other]?[other])
+    #expect(whole.stale.isEmpty && whole.snapshots == 1 && whole.breaks == 0, "\(fault): \(whole)")
+    let after = try [channel, other].map(requests)
     #expect(after[0] == (before[0].0 + 1, before[0].1 + 1))
     #expect(after[1] == before[1])
-    #expect(trader.orders.values.allSatisfy { $0.isForwards && $0.stages.last == "filled" && $0.answers == ["answer true"] })
+    for order in trader.orders.values {
+      #expect(order.isForwards && order.stages.last == "filled" && order.answers == ["answer true"])
+    }
   }
 
   @Test func aBookByOrderWithAWrongChecksumIsMendedOnce() throws {

@@ -33,8 +33,8 @@ import Testing
   }
 
   /// Two hundred cuts while orders are on their way, at random moments: before the exchange has seen them, before they
-  /// take effect, after it and before the answer. Twenty-five worlds side by side, because a bridge does not connect more
-  /// often than Kraken bears. The exchange itself is asked what is true.
+  /// take effect, after it and before the answer. Twenty-five worlds side by side, because a bridge does not connect
+  /// more often than Kraken bears. The exchange itself is asked what is true.
   @Test func ordersWhoseConnectionIsCutAreSentOnceAndEndKnown() throws {
     let cuts = 8
     var worlds = try (0..<25).map { _ in

@@ -53,8 +53,8 @@ struct Trader {
     orders[request] = order
     let kind = order.isTaker ? #""order_type":"market""# : #""order_type":"limit","limit_price":20000.0"#
     let name = clientID.map { #""cl_ord_id":"\#($0)","# } ?? ""
-    reader.send(
-      #"{"method":"add_order","params":{\#(name)\#(kind),"side":"buy","order_qty":0.001,"symbol":"BTC/USD"},"req_id":\#(request)}"#)
+    let rest = #""side":"buy","order_qty":0.001,"symbol":"BTC/USD""#
+    reader.send(#"{"method":"add_order","params":{\#(name)\#(kind),\#(rest)},"req_id":\#(request)}"#)
   }
 
   mutating func readUntilSettled(_ requests: some Sequence<Int>) throws {
