@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 from kraken.exceptions import KrakenInvalidAPIKeyError, KrakenInvalidSignatureError
-from kraken.spot import SpotWSClient, User
+from kraken.spot import SpotWSClient, Trade, User
 
 from judging import KEY, SECRET, WRONG_SECRET, Checks, until
 
@@ -75,8 +75,16 @@ async def account():
         await client.close()
 
 
-balances = User(key=KEY, secret=SECRET, url=REST_URL).get_account_balance()
+user = User(key=KEY, secret=SECRET, url=REST_URL)
+balances = user.get_account_balance()
 check("signed REST call", "ZUSD" in balances or "USD" in balances, str(list(balances)[:3]))
+trade = Trade(key=KEY, secret=SECRET, url=REST_URL)
+identity = trade.create_order(ordertype="limit", side="buy", pair="XBTUSD", volume=0.01, price=20000)["txid"][0]
+check("order over REST open", identity in user.get_open_orders()["open"])
+trade.amend_order(txid=identity, order_qty="0.02")
+check("amended", user.get_orders_info(txid=identity)[identity]["vol"] == "0.02000000")
+trade.cancel_order(txid=identity)
+check("and cancelled", user.get_orders_info(txid=identity)[identity]["status"] == "canceled")
 check("wrong key refused", is_refused("WRONG/KEY", SECRET, KrakenInvalidAPIKeyError))
 check("wrong signature refused", is_refused(KEY, WRONG_SECRET, KrakenInvalidSignatureError))
 asyncio.run(account())
