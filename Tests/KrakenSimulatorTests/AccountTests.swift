@@ -1,4 +1,6 @@
-// The private side over real sockets: the signed call for a token, the two endpoints that want it, and orders.
+// The private side over real sockets: the signed call for a token, the two endpoints that want it, and orders. What the
+// exchange says is tested without sockets elsewhere; here it is that each path leads to the right part of it, that a
+// refusal costs nobody the connection, and that messages keep their order on the wire.
 
 import Testing
 
@@ -6,7 +8,7 @@ import Testing
 @testable import SimulatedExchange
 
 /// Signed REST calls as a client makes them.
-private struct Account {
+private struct KeyHolder {
   let port: Int
   private var nonce = 0
 
@@ -74,15 +76,15 @@ private func params(_ channel: String) -> String {
 struct AccountTests {
   @Test func aTokenIsGivenForASignature() async throws {
     try await withServer { server in
-      var account = Account(port: server.port)
-      let token = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let token = try await holder.token()
       #expect(token.count == 43)
       for (answer, error) in [
-        (try await account.call("GetWebSocketsToken", key: "NOBODY"), "EAPI:Invalid key"),
-        (try await account.call("GetWebSocketsToken", secret: "d3Jvbmc="), "EAPI:Invalid signature"),
-        (try await account.call("GetWebSocketsToken", nonce: 1), "EAPI:Invalid nonce"),
+        (try await holder.call("GetWebSocketsToken", key: "NOBODY"), "EAPI:Invalid key"),
+        (try await holder.call("GetWebSocketsToken", secret: "d3Jvbmc="), "EAPI:Invalid signature"),
+        (try await holder.call("GetWebSocketsToken", nonce: 1), "EAPI:Invalid nonce"),
       ] { #expect(answer["error"]?.array?.first?.string == error && answer["result"] == nil) }
-      let balances = try await account.call("Balance", nonce: 10)
+      let balances = try await holder.call("Balance", nonce: 10)
       #expect(balances["result"]?["ZUSD"]?.string == "10000000.0000")
     }
   }
@@ -91,10 +93,10 @@ struct AccountTests {
   @Test(arguments: [("/auth/v2", "executions"), ("/auth/v2", "balances"), ("/l3/v2", "level3")])
   func everySubscriptionNeedsAToken(_ path: String, _ channel: String) async throws {
     try await withServer { server in
-      var account = Account(port: server.port)
-      let expired = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let expired = try await holder.token()
       server.inject(Fault(.tokenExpired))
-      let token = try await account.token()
+      let token = try await holder.token()
       try await RawClient.webSocket(port: server.port, path: path) { client in
         for (token, error) in [
           (nil, "Token(s) not found"), ("", "Token(s) not found"), ("wrong", "ESession:Invalid session"),
@@ -127,8 +129,8 @@ struct AccountTests {
   ])
   func channelsHaveTheirEndpoints(_ path: String, _ channel: String, _ error: String) async throws {
     try await withServer { server in
-      var account = Account(port: server.port)
-      let token = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let token = try await holder.token()
       try await RawClient.webSocket(port: server.port, path: path) { client in
         try await client.send("subscribe", token: token, params(channel))
         let answer = try await client.answer()
@@ -142,8 +144,8 @@ struct AccountTests {
 
   @Test(arguments: ["/v2", "/l3/v2"]) func ordersAreTakenOnOneEndpointOnly(_ path: String) async throws {
     try await withServer { server in
-      var account = Account(port: server.port)
-      let token = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let token = try await holder.token()
       try await RawClient.webSocket(port: server.port, path: path) { client in
         try await client.send("cancel_all", token: token, #""x":1"#)
         #expect(try await client.answer()["error"]?.string == "EGeneral:Unknown method")
@@ -154,8 +156,8 @@ struct AccountTests {
   /// The digits of the wire make the checksum, queue by queue; updates carry theirs.
   @Test func booksByOrderComeWithChecksums() async throws {
     try await withServer { server in
-      var account = Account(port: server.port)
-      let token = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let token = try await holder.token()
       try await RawClient.webSocket(port: server.port, path: "/l3/v2") { client in
         try await client.send("subscribe", token: token, params("level3") + #","depth":10"#)
         #expect(try await client.answer()["result"]?["symbol"]?.string == "BTC/USD")
@@ -182,8 +184,8 @@ struct AccountTests {
 
   @Test func ordersAndWhatTheyMove() async throws {
     try await withServer { $0.exchange.updatesPerSecond = 0 } _: { server in
-      var account = Account(port: server.port)
-      let token = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let token = try await holder.token()
       try await RawClient.webSocket(port: server.port, path: "/auth/v2") { client in
         for channel in ["executions", "balances"] {
           try await client.send("subscribe", token: token, params(channel))
@@ -202,7 +204,7 @@ struct AccountTests {
         try await client.send("amend_order", token: token, #""order_id":"\#(id)","order_qty":0.75"#, id: 3)
         #expect(try await client.answer(3)["success"]?.bool == true)
         #expect(try await client.data("executions")["data"]?.array?.first?["order_qty"]?.numberText == "0.75000000")
-        let open = try await account.call("OpenOrders")
+        let open = try await holder.call("OpenOrders")
         #expect(open["result"]?["open"]?[id]?["vol"]?.string == "0.75000000")
         try await client.send("cancel_order", token: token, #""order_id":["\#(id)"]"#, id: 4)
         #expect(try await client.answer(4)["result"]?["order_id"]?.string == id)
@@ -233,8 +235,8 @@ struct AccountTests {
   /// One account, two connections: both hear of an order that only one has placed, each with numbers of its own.
   @Test func everyConnectionIsNumberedForItself() async throws {
     try await withServer { $0.exchange.updatesPerSecond = 0 } _: { server in
-      var account = Account(port: server.port)
-      let token = try await account.token()
+      var holder = KeyHolder(port: server.port)
+      let token = try await holder.token()
       let market = #""symbol":"BTC/USD","side":"buy","order_type":"market","order_qty":0.001"#
       try await RawClient.webSocket(port: server.port, path: "/auth/v2") { first in
         try await first.send("subscribe", token: token, params("executions"))
