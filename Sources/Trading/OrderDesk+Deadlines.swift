@@ -6,20 +6,17 @@ import MarketData
 extension OrderDesk {
   /// Monotonic; nil if nothing is to be waited for.
   public var nextDeadline: Int64? {
-    [deadlines.nextAt, farewells.nextAt, cancelChecks.nextAt, searchAt, deadMansSwitch.nextAt].compactMap { $0 }.min()
+    [deadlines.nextAt, lateDeadlines.nextAt, farewells.nextAt, cancelChecks.nextAt, searchAt, deadMansSwitch.nextAt].compactMap { $0 }.min()
   }
 
   public mutating func deadlineReached(now: Moment) -> [DeskAction] {
     while let number = deadlines.take(now: now.monotonic) {
       guard let request = requests[number] else { continue }
-      guard !request.isTold else {
-        requests[number] = nil
-        continue
-      }
       requests[number]?.isTold = true
-      deadlines.add(number, at: now.monotonic + Self.lateAnswerKept.nanoseconds)
+      lateDeadlines.add(number, at: now.monotonic + Self.lateAnswerKept.nanoseconds)
       giveUp(request, "no answer within \(configuration.answerDeadline)", isLost: false, now: now)
     }
+    while let number = lateDeadlines.take(now: now.monotonic) { requests[number] = nil }
     while let key = farewells.take(now: now.monotonic) { forget(key) }
     while let key = cancelChecks.take(now: now.monotonic) { checkCancel(key, now: now) }
     renewSwitch(now: now)

@@ -10,7 +10,7 @@ public struct SavedOrder: Sendable, Equatable {
   public var holder: HolderID
   /// The client's `req_id` as JSON text.
   public var requestID: String?
-  /// Wall clock, nanoseconds.
+  /// By the monotonic clock, nanoseconds: it goes on from process to process, and nobody sets it.
   public var sentAt: Int64
   /// How long after that it may still reach Kraken's books, in nanoseconds.
   public var patience: Int64
@@ -72,7 +72,7 @@ extension OrderDesk {
     orders.keys.sorted().compactMap { key in
       guard let order = orders[key], order.isLive else { return nil }
       return SavedOrder(
-        holder: order.holder, requestID: order.requestID, sentAt: order.sentAt.wall,
+        holder: order.holder, requestID: order.requestID, sentAt: order.sentAt.monotonic,
         patience: order.patience.nanoseconds, symbol: order.facts.symbol, isBuy: order.facts.isBuy,
         quantity: order.facts.quantity?.description, limitPrice: order.facts.limitPrice?.description,
         orderID: order.orderID, clientID: order.facts.clientID, userref: order.facts.userref,
@@ -105,7 +105,7 @@ extension OrderDesk {
   private mutating func restore(_ saved: SavedOrder, now: Moment) {
     lastKey += 1
     let key = lastKey
-    let sentAt = Moment(monotonic: now.monotonic - max(0, now.wall - saved.sentAt), wall: saved.sentAt)
+    let sentAt = now.advanced(by: .nanoseconds(min(saved.sentAt - now.monotonic, 0)))
     let facts = OrderFacts(
       symbol: saved.symbol, isBuy: saved.isBuy, quantity: saved.quantity.flatMap { NumberText($0) },
       limitPrice: saved.limitPrice.flatMap { NumberText($0) }, clientID: saved.clientID, userref: saved.userref,

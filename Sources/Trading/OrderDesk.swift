@@ -40,6 +40,8 @@ public struct OrderDesk: Sendable {
 
   var requests: [UInt64: PendingRequest] = [:]
   var deadlines = Schedule<UInt64>()
+  /// Until when late answers are understood.
+  var lateDeadlines = Schedule<UInt64>()
   var holders: [HolderID: Holder] = [:]
   /// Orders that are over, to be forgotten after a while.
   var farewells = Schedule<OrderKey>()
@@ -107,6 +109,7 @@ extension OrderDesk {
       giveUp(request, "the connection to Kraken was lost", isLost: true, now: now)
     }
     deadlines = Schedule()
+    lateDeadlines = Schedule()
     unclaimed.removeAll()
     return drain()
   }

@@ -25,6 +25,34 @@ import Testing
     #expect(outcome.stages == ["canceled"])
   }
 
+  /// Late answers to a request are waited for quite long, and requests behind it used to have to wait with it.
+  @Test func oneRequestWithoutAnswerDoesNotDelayTheNext() throws {
+    var harness = try DoubtTests.placed()
+    #expect(harness.pass(.seconds(10)).stages == ["unknown"])
+    try harness.request("cancel_all")
+    #expect(harness.pass(.seconds(10)).answers.map { member($0, "code") } == ["outcome_unknown"])
+  }
+
+  /// After a restart an order in doubt was judged by the wall clock. When that had been set back, the order seemed to be
+  /// older than itself, and was called rejected although the exchange had it.
+  @Test(arguments: [-3600, 0, 3600]) func aWallClockThatIsSetBeforeARestartLosesNoOrder(seconds: Int64) throws {
+    var before = try DoubtTests.placed()
+    before.lose()
+    let saved = before.desk.savedOrders
+    var after = DeskHarness(isReady: false)
+    after.now = before.now.advanced(by: .seconds(20))
+    after.now.wall += seconds * 1_000_000_000
+    after.take(after.desk.restore(saved, holds: [], now: after.now))
+    after.ready()
+    after.answer(#"{"method":"cancel_all","req_id":1,"success":true,"time_out":"2026-09-21T14:13:40.000000Z"}"#)
+    let search = after.snapshot()
+    let next = after.queryAnswer(search.queries[0].id, #"{"error":[],"result":{"open":{}}}"#)
+    let last = after.queryAnswer(
+      next.queries[0].id,
+      #"{"error":[],"result":{"closed":{"O1":{"cl_ord_id":"mine","status":"closed","vol_exec":"1.2","opentm":1790000000.5}}}}"#)
+    #expect(last.stages == ["filled"])
+  }
+
   /// Reports may be slower than a look-up. What they tell of an order that is over used to be told as its end again.
   @Test func nothingIsToldAfterTheEnd() throws {
     var harness = try DoubtTests.open()
