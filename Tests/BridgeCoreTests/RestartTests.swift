@@ -126,6 +126,26 @@ import Testing
     #expect(told.map(\.kind) == ["", "gap restart", "stale dropped"])
   }
 
+  /// The configuration may be another after a restart: then a view may be followed that can not be told any more.
+  @Test func aViewThatCanNotBeToldAnyMoreIsRefused() throws {
+    let stage = RestartStage()
+    stage.configuration.hasCredentials = true
+    stage.configuration.listeners[0].allowsAccount = true
+    stage.start(restoring: nil)
+    let reader = stage.connect("reader")
+    stage.send(reader, "subscribe open_orders")
+    stage.stopOrderly()
+    #expect(stage.take(reader).contains { $0.contains("\"success\":true") })
+
+    stage.configuration.account.coversAllUsers = true
+    try stage.startAgain()
+    let refusals = stage.take(reader).filter { $0.kind == "stale refused" }
+    #expect(refusals.count == 1 && refusals[0].contains("open_orders") && refusals[0].contains("account.users"))
+    stage.send(reader, "snapshot open_orders")
+    #expect(stage.take(reader).map { $0.contains("\"code\":\"not_configured\"") } == [true])
+    #expect(stage.violations.isEmpty)
+  }
+
   @Test func anotherVersionIsNoState() throws {
     let stage = RestartStage()
     stage.stopOrderly()

@@ -105,6 +105,36 @@ struct PrivateLoopTests {
     try await running.end()
   }
 
+  /// The exchange then sends no snapshot: reports name their user, and what became of orders is told all the same.
+  @Test func allUsersAreFollowedAfterAReload() async throws {
+    writeCredentials()
+    let running = try await RunningWithChanges(directory, configure: addPrivateListener)
+    let path = directory("private.sock")
+    let reader = try await reading {
+      let reader = try Reader(path)
+      reader.send("subscribe executions\n")
+      let snapshot = try reader.line(with: #""channel":"executions""#, #""type":"snapshot""#)
+      #expect(!snapshot.contains("partial"))
+      return Transfer(reader)
+    }
+    #expect(try await running.reload { $0.account.allUsers = true } == nil)
+    try await reading {
+      let reader = reader.value
+      _ = try reader.line(with: "stale", #""upstream":"private""#)
+      let snapshot = try reader.line(with: #""channel":"executions""#, #""type":"snapshot""#)
+      #expect(snapshot.contains(#""partial":true"#) && snapshot.contains(#""data":[]"#))
+      reader.send("subscribe open_orders\n")
+      _ = try reader.line(with: #""code":"not_configured""#, "account.users")
+      reader.send(
+        #"{"method":"add_order","params":{"order_type":"market","side":"buy","order_qty":0.01,"symbol":"BTC/USD"},"req_id":7}"#
+          + "\n")
+      let report = try reader.line(with: #""channel":"executions""#, #""exec_type":"trade""#)
+      #expect(report.contains(#""user":"\#(Exchange.user)""#), "\(report)")
+      _ = try reader.line(with: #""channel":"orders""#, #""stage":"filled""#)
+    }
+    try await running.end()
+  }
+
   /// Orders of every outcome, a token that Kraken no longer takes and another one, questions over REST: none of the
   /// tokens, and nothing of the key, is in what readers, the log or the service manager get.
   @Test func tokensAreSaidNowhere() async throws {
