@@ -53,7 +53,7 @@ extension AccountParameters {
     guard channel == .openOrders, snapshot(of: .executions) == .none else { return nil }
     return """
       open_orders needs the snapshot that Kraken does not send with account.users: all; \
-      executions can be had, or open_orders without account.users
+      follow executions, or take account.users out of the configuration
       """
   }
 }

@@ -43,7 +43,7 @@ extension Bridge {
     topic.lastReceivedWall = now.wall
   }
 
-  /// Publishes the present state to every reader of the topic, and makes it live.
+  /// Publishes the present state to every reader of the topic, and makes it live; nothing of what can not be told.
   func publishSnapshot(_ topic: Topic, now: Moment) { publishSnapshot(topic, receivedWall: now.wall, now: now) }
 
   /// - Parameter receivedWall: when the state was read from Kraken, which may have been before now.
