@@ -1,9 +1,12 @@
 // Every line of the log, as the tap got it: a reader of everything that is never slow. All other readers are compared
 // with this record, byte for byte, and each line's state is kept as a digest so that snapshots can be judged too.
 
+import BridgeCore
+
 final class LineArchive {
   struct Record {
-    enum Kind { case update, snapshot, state, stale }
+    /// `unseen`: a stage of somebody's order, which nobody else is given.
+    enum Kind { case update, snapshot, state, stale, unseen }
 
     var bytes: [UInt8]
     var kind: Kind
@@ -15,6 +18,7 @@ final class LineArchive {
     var levels: [(isBid: Bool, level: ReplayedBook.Level)] = []
     /// `stale`: the topics it names; nil for every topic.
     var staleTopics: [Int]?
+    var link = LinkName.public
   }
 
   /// A topic as somebody who got every line of it knows it.
@@ -33,6 +37,8 @@ final class LineArchive {
   private var lives: [(base: UInt64, records: [Record])] = []
   /// Topics that had a line since `takeTouched`.
   private var touched: Set<Int> = []
+  /// Who was given the stages of orders.
+  private var owners: [UInt64: String] = [:]
 
   /// The newest line's number; that of the hello line before there is one.
   var lastSeq: UInt64 { lives.last.map { $0.base + UInt64($0.records.count) - 1 } ?? 0 }
@@ -68,15 +74,33 @@ final class LineArchive {
     var record: Record
     switch line {
     case .event(let event): record = try take(event, bytes)
-    case .state: record = Record(bytes: bytes, kind: .state, topic: -1)
-    case .stale(_, let reason, let names):
+    case .state(_, let link):
+      record = Record(bytes: bytes, kind: .state, topic: -1)
+      record.link = link
+    case .stale(_, let reason, let link, let names):
       record = Record(bytes: bytes, kind: .stale, topic: -1)
+      record.link = link
       record.staleTopics = names?.map { index(of: $0) }
-      for index in record.staleTopics ?? Array(topics.indices) { topics[index].isLive = false }
+      for index in record.staleTopics ?? topics.indices.filter({ topics[$0].name.channel.link == link }) {
+        topics[index].isLive = false
+      }
       if reason == "dropped" { drop(names ?? []) }
     default: throw Violation("only published lines are numbered", String(decoding: bytes, as: UTF8.self))
     }
     lives[lives.count - 1].records.append(record)
+  }
+
+  /// The numbers before this line's are of stages of orders.
+  func skip(to seq: UInt64) {
+    while lastSeq + 1 < seq { lives[lives.count - 1].records.append(Record(bytes: [], kind: .unseen, topic: -1)) }
+  }
+
+  /// A trader has been given the line of this number.
+  func claim(_ seq: UInt64, by reader: String) throws(Violation) {
+    let isFree = self[seq].map { $0.kind == .unseen } ?? false
+    try require(
+      isFree && owners.updateValue(reader, forKey: seq) == nil, "every number is given to one line",
+      "\(reader) has a stage of an order under \(seq), which is another line's")
   }
 
   /// The bridge carries these no more; when it does again, they begin anew.
@@ -96,6 +120,7 @@ final class LineArchive {
     let index = index(of: event.topic)
     touched.insert(index)
     var record = Record(bytes: bytes, kind: event.isSnapshot ? .snapshot : .update, topic: index, prev: event.prev)
+    record.link = event.topic.channel.link
     let fault: String?
     if event.isSnapshot {
       (topics[index].state, fault) = TopicState.snapshot(event.topic, event.data)
@@ -107,7 +132,7 @@ final class LineArchive {
       try require(
         topics[index].isLive, "updates follow a snapshot",
         "\(event.topic) seq \(event.seq) is an update although the topic is not live")
-      fault = topics[index].state.update(event.topic, event.data)
+      fault = topics[index].state.update(event)
     }
     if let fault { throw Violation("live data verify", "\(event.topic) seq \(event.seq): \(fault)") }
     if case .book = topics[index].state { record.levels = event.data.levels ?? [] }

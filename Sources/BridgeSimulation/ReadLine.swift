@@ -1,15 +1,26 @@
 // One line as a reader reads it, checked against the shape that the protocol promises.
 
+import BridgeCore
+
 /// The line's kind and what belongs to it.
 enum ReadLine {
   case event(Event)
   case hello(seq: UInt64)
-  case state(seq: UInt64)
-  /// Without `seq` it was made for one reader; without topics it is about all.
-  case stale(seq: UInt64?, reason: String, topics: [TopicName]?)
+  case state(seq: UInt64, link: LinkName)
+  /// Without `seq` it was made for one reader; without topics it is about all of one connection.
+  case stale(seq: UInt64?, reason: String, link: LinkName, topics: [TopicName]?)
   case gap(reason: String, from: UInt64, to: UInt64, dropped: UInt64?)
   case goodbye(reason: String)
   case answer(WireValue)
+  /// Stages of the reader's own orders.
+  case orders(OrderLine)
+
+  struct OrderLine {
+    var isSnapshot: Bool
+    var seq: UInt64
+    var prev: UInt64?
+    var data: WireValue
+  }
 
   struct Event {
     var topic: TopicName
@@ -17,6 +28,9 @@ enum ReadLine {
     var seq: UInt64
     var prev: UInt64?
     var data: WireValue
+    /// Of the envelope: what an order's line has there instead of in its data.
+    var symbol: WireValue?
+    var time: WireValue?
   }
 
   static let invariant = "whole lines of the promised shape"
@@ -37,12 +51,21 @@ enum ReadLine {
       self = line
       return
     }
+    if channel.isEqual(to: "orders") {
+      guard let seq = root["seq"]?.seq, type == "snapshot" && data.kind == .array || type == "update" && data.kind == .object
+      else { throw Self.malformed(bytes, "an orders line") }
+      self = .orders(OrderLine(isSnapshot: type == "snapshot", seq: seq, prev: root["prev"]?.seq, data: data))
+      return
+    }
     guard let topic = TopicName(root), let seq = root["seq"]?.seq, type == "snapshot" || type == "update",
       root["received"]?.string?.utf8.count == 30 || topic.channel == .instrument
     else { throw Self.malformed(bytes, "an event line") }
     let isSnapshot = type == "snapshot"
     guard !isSnapshot || root["prev"] == nil else { throw Self.malformed(bytes, "a snapshot with prev") }
-    self = .event(Event(topic: topic, isSnapshot: isSnapshot, seq: seq, prev: root["prev"]?.seq, data: data))
+    self = .event(
+      Event(
+        topic: topic, isSnapshot: isSnapshot, seq: seq, prev: root["prev"]?.seq, data: data, symbol: root["symbol"],
+        time: root["time"]))
   }
 
   private static func malformed(_ bytes: [UInt8], _ why: String) -> Violation {
@@ -52,16 +75,20 @@ enum ReadLine {
   private static func bridgeLine(_ type: String, _ seq: UInt64?, _ data: WireValue) -> ReadLine? {
     switch type {
     case "hello": return seq.map { .hello(seq: $0) }
-    case "state": return data["state"] == nil ? nil : seq.map { .state(seq: $0) }
+    case "state":
+      guard data["state"] != nil, let seq, let link = LinkName(data["upstream"]) else { return nil }
+      return .state(seq: seq, link: link)
     case "stale":
-      guard let reason = data["reason"]?.string, let list = data["topics"] else { return nil }
+      guard let reason = data["reason"]?.string, let link = LinkName(data["upstream"]), let list = data["topics"]
+      else { return nil }
       guard list.kind == .array else {
-        return list.isEqual(to: "*") ? .stale(seq: seq, reason: reason, topics: nil) : nil
+        return list.isEqual(to: "*") ? .stale(seq: seq, reason: reason, link: link, topics: nil) : nil
       }
       var topics: [TopicName?] = []
       list.forEachElement { topics.append(TopicName($0)) }
       let named = topics.compactMap { $0 }
-      return named.count == topics.count && !named.isEmpty ? .stale(seq: seq, reason: reason, topics: named) : nil
+      guard named.count == topics.count, !named.isEmpty, named.allSatisfy({ $0.channel.link == link }) else { return nil }
+      return .stale(seq: seq, reason: reason, link: link, topics: named)
     case "gap":
       guard let reason = data["reason"]?.string, let from = data["from"]?.seq, let to = data["to"]?.seq else { return nil }
       return .gap(reason: reason, from: from, to: to, dropped: data["dropped"]?.seq)
@@ -71,7 +98,8 @@ enum ReadLine {
   }
 
   private static let order: [StaticString] = [
-    "channel", "type", "symbol", "asset", "depth", "interval", "event_trigger", "seq", "prev", "time", "received", "data",
+    "channel", "type", "symbol", "asset", "depth", "interval", "event_trigger", "form", "snap_orders",
+    "snap_trades", "order_status", "ratecounter", "seq", "prev", "time", "received", "data",
   ]
 
   private static func keysAreInOrder(_ root: WireValue) -> Bool {
@@ -106,5 +134,13 @@ enum ReadLine {
       }
       return nil
     }
+  }
+}
+
+extension LinkName {
+  /// By the name that lines use.
+  init?(_ name: WireValue?) {
+    guard let link = LinkName.allCases.first(where: { $0.text == name?.string }) else { return nil }
+    self = link
   }
 }

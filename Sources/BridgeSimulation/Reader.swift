@@ -6,8 +6,12 @@ final class Reader {
     case everything, strict, preset
   }
 
+  /// What it may do and wants; its manner is how it goes about it.
+  enum Role { case market, follower, trader }
+
   let index: Int
   let manner: Manner
+  let role: Role
   let model: ReaderModel
   var socket: SimulatedSocket?
   /// What it wants to follow, as long as it lives.
@@ -27,15 +31,25 @@ final class Reader {
   /// Changes with each connection, so that plans for an earlier one are void.
   var generation = 0
 
-  init(index: Int, manner: Manner, archive: LineArchive, keepsMemory: Bool, resumesByTopic: Bool = false) {
+  init(
+    index: Int, manner: Manner, role: Role = .market, archive: LineArchive, register: OrderRegister? = nil,
+    keepsMemory: Bool, resumesByTopic: Bool = false
+  ) {
     self.index = index
     self.manner = manner
+    self.role = role
     self.keepsMemory = keepsMemory
-    model = ReaderModel(name: "reader \(index) (\(manner))", archive: archive, resumesByTopic: resumesByTopic)
+    let kind = role == .market ? "reader" : "\(role)"
+    model = ReaderModel(
+      name: "\(kind) \(index) (\(manner))", archive: archive, register: role == .trader ? register : nil,
+      resumesByTopic: resumesByTopic)
+    model.seesAccount = role != .market
   }
 
   var listener: Int {
     switch manner {
+    case _ where role == .trader: SimulationPlan.tradeListener
+    case _ where role == .follower: SimulationPlan.accountListener
     case .everything: SimulationPlan.feedListener
     case .preset: SimulationPlan.presetListener
     case .strict: 1
@@ -63,6 +77,7 @@ enum RequestText {
     }
     text += parameter(first.channel, first.parameter)
     if first.isBBO { text += ",\"event_trigger\":\"bbo\"" }
+    text += first.form.text
     if !snapshot { text += ",\"snapshot\":false" }
     if let since { text += ",\"since\":\(since)" }
     if disconnects { text += ",\"on_slow\":\"disconnect\"" }

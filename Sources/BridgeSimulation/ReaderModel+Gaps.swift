@@ -1,6 +1,8 @@
 // What a `gap` line says is true: it names the lines that this reader has missed, no more and no fewer, and tells of a
 // restart only when there was one. Behind it every topic waits for a snapshot.
 
+import BridgeCore
+
 extension ReaderModel {
   func gap(_ reason: String, _ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
     counts.gaps += 1
@@ -26,20 +28,38 @@ extension ReaderModel {
     goOn(after: to)
   }
 
+  /// What a connection does is told to those who follow something that it may concern.
+  private func hears(of link: LinkName) -> Bool {
+    let isMarket = link == .public
+    return followsEverything && sees(link)
+      || follows.contains { $0.value.isAsked && (archive.topics[$0.key].name.channel.link == .public) == isMarket }
+      || isMarket && !wildcards.isEmpty
+  }
+
   private func goOn(after seq: UInt64) {
     lastLogSeq = max(lastLogSeq, seq)
     runSeq = lastLogSeq
-    replaysToCome = 0
+    // What is asked for and not answered yet is not part of the gap if the bridge learns of it only now.
+    let unanswered = requests.open.values.filter(\.resumes)
+    replaysToCome = resumesByTopic ? unanswered.count : 0
+    let coming = Set(unanswered.flatMap(\.topics).map { archive.index(of: $0) })
     for index in follows.keys {
-      follows[index]?.phase = .awaiting
-      follows[index]?.isOwed = true
+      if coming.contains(index) {
+        follows[index]?.isUncertain = true
+      } else {
+        follows[index]?.phase = .awaiting
+        follows[index]?.isOwed = true
+      }
       follows[index]?.isResuming = false
     }
+    trader.isAwaitingSnapshot = trader.last != nil
   }
 
   /// Exact only while everything it follows was under way: what waits for a snapshot has missed nothing.
   private func account(_ from: UInt64, _ to: UInt64, _ dropped: UInt64?) throws(Violation) {
     var missed: UInt64 = 0
+    // Some of these may have been its own.
+    var stages: UInt64 = 0
     var first: UInt64?
     archive.forEach(after: lastLogSeq, through: to) { seq, record in
       switch record.kind {
@@ -48,14 +68,18 @@ extension ReaderModel {
         guard isFollowing(record.topic, archive.topics[record.topic].name), follows[record.topic]?.last ?? 0 < seq
         else { return }
         missed += 1
+      case .unseen:
+        stages += register == nil ? 0 : 1
+        return
       case .stale:
-        guard record.staleTopics?.contains(where: { isFollowing($0, archive.topics[$0].name) }) ?? true else { return }
-      case .state: break
+        guard hears(of: record.link),
+          record.staleTopics?.contains(where: { isFollowing($0, archive.topics[$0].name) }) ?? true else { return }
+      case .state: guard hears(of: record.link) else { return }
       }
       if first == nil { first = seq }
     }
     let isExact =
-      changedAt < lastLogSeq && !followsEverything && wildcards.isEmpty
+      changedAt < lastLogSeq && !followsEverything && stages == 0 && wildcards.isEmpty
       && follows.values.allSatisfy { $0.isAsked && !$0.isOwed && !$0.isUncertain }
     guard let dropped else { throw Violation("gaps are accounted for", "\(name): a gap without dropped") }
     if isExact {
@@ -64,7 +88,7 @@ extension ReaderModel {
         "\(name): \(from) to \(to) dropped \(dropped); missed are \(missed) from \(first ?? 0) on")
     } else if changedAt < lastLogSeq {
       try require(
-        dropped <= missed, "gaps are accounted for", "\(name): dropped \(dropped), but only \(missed) were there")
+        dropped <= missed + stages, "gaps are accounted for", "\(name): dropped \(dropped), but only \(missed) were there")
     }
   }
 }

@@ -5,6 +5,8 @@
 // Books are replayed level by level for every reader. It outlives connections: a reader that resumes goes on where
 // it was.
 
+import BridgeCore
+
 final class ReaderModel {
   struct Follow {
     enum Phase {
@@ -47,6 +49,11 @@ final class ReaderModel {
   var follows: [Int: Follow] = [:]
   var wildcards: Set<Wildcard> = []
   var followsEverything = false
+  /// Whether its listener lets it see the account.
+  var seesAccount = false
+  /// Orders it has placed on this connection; nil for who may not trade.
+  let register: OrderRegister?
+  var trader = TraderBook()
   var requests = RequestBook()
 
   /// What it asks `since` with, unless by topic: the largest number it had seen before this connection.
@@ -73,7 +80,8 @@ final class ReaderModel {
   /// Restarts of the bridge that it may still be told of.
   var restartsUntold = 0
 
-  init(name: String, archive: LineArchive, resumesByTopic: Bool = false) {
+  init(name: String, archive: LineArchive, register: OrderRegister? = nil, resumesByTopic: Bool = false) {
+    self.register = register
     self.name = name
     self.resumesByTopic = resumesByTopic
     self.archive = archive
@@ -87,6 +95,8 @@ final class ReaderModel {
     isGreeted = false
     farewell = nil
     requests = RequestBook()
+    for order in trader.orders { register?[order.tag].isLeft = true }
+    trader = TraderBook()
     wildcards = []
     resumesFrom = lastLogSeq == 0 && counts.snapshots == 0 ? 0 : largestSeq
     replaysToCome = 0
@@ -168,10 +178,11 @@ final class ReaderModel {
       helloSeq = seq
       if largestSeq == 0 { largestSeq = seq }
     case .event(let event): try madeSnapshot(event, bytes)
-    case .stale(let seq, _, let topics):
+    case .orders(let line): try orderLine(line, bytes)
+    case .stale(let seq, _, let link, let topics):
       try require(
         seq ?? 0 <= archive.lastSeq, "lines carry numbers given out", "\(name): \(text(bytes))")
-      try stale(topics?.map { archive.index(of: $0) }, seq ?? 0)
+      try stale(topics?.map { archive.index(of: $0) }, link, seq ?? 0)
     case .gap(let reason, let from, let to, let dropped): try gap(reason, from, to, dropped)
     case .goodbye(let reason): farewell = reason
     case .answer(let root): try answered(root)
@@ -179,7 +190,7 @@ final class ReaderModel {
     }
   }
 
-  private func text(_ bytes: [UInt8]) -> String { String(decoding: bytes.prefix(500), as: UTF8.self) }
+  func text(_ bytes: [UInt8]) -> String { String(decoding: bytes.prefix(500), as: UTF8.self) }
 
   // MARK: Lines of the log
 
@@ -194,8 +205,8 @@ final class ReaderModel {
     lastLogSeq = max(lastLogSeq, seq)
     largestSeq = max(largestSeq, seq)
     switch record.kind {
-    case .state: break
-    case .stale: try stale(record.staleTopics, seq)
+    case .state, .unseen: break
+    case .stale: try stale(record.staleTopics, record.link, seq)
     case .snapshot, .update: try topicLine(record, seq)
     }
   }
@@ -240,7 +251,7 @@ final class ReaderModel {
       "\(name) \(topic) seq \(seq)")
   }
 
-  private func stale(_ topics: [Int]?, _ seq: UInt64) throws(Violation) {
+  private func stale(_ topics: [Int]?, _ link: LinkName, _ seq: UInt64) throws(Violation) {
     counts.stales += 1
     largestSeq = max(largestSeq, seq)
     if let topics {
@@ -248,9 +259,11 @@ final class ReaderModel {
       try require(!concerned.isEmpty, "only what was asked for", "\(name) got a stale line about others, seq \(seq)")
       for index in concerned { goStale(index, seq) }
     } else {
-      for index in follows.keys { goStale(index, seq) }
+      for index in follows.keys where archive.topics[index].name.channel.link == link { goStale(index, seq) }
     }
   }
+
+  func noteSeq(_ seq: UInt64) { largestSeq = max(largestSeq, seq) }
 
   private func goStale(_ index: Int, _ seq: UInt64) {
     // A replay tells again what lies before the topic's last line, and so says nothing of it.
@@ -263,49 +276,9 @@ final class ReaderModel {
     follows[index] = follow
   }
 
+  func sees(_ link: LinkName) -> Bool { link == .public || seesAccount }
+
   func isFollowing(_ index: Int, _ topic: TopicName) -> Bool {
-    followsEverything || follows[index]?.isAsked ?? false || wildcards.contains { $0.covers(topic) }
-  }
-
-  // MARK: Lines made for this reader
-
-  private func madeSnapshot(_ event: ReadLine.Event, _ bytes: [UInt8]) throws(Violation) {
-    counts.snapshots += 1
-    let index = archive.index(of: event.topic)
-    guard event.isSnapshot else {
-      throw Violation("readers of a topic get the same bytes", "\(name): not in the log: \(text(bytes))")
-    }
-    try require(isFollowing(index, event.topic), "only what was asked for", "\(name) got \(text(bytes))")
-    try judge(event)
-    var follow = follows[index] ?? Follow()
-    try require(
-      !follow.isResuming || event.seq == follow.last, "a broken resume is told",
-      "\(name) \(event.topic) resumed after \(follow.last) and got a snapshot at \(event.seq) without a gap line")
-    follow.phase = .live
-    follow.last = event.seq
-    follow.isResuming = false
-    follow.isUncertain = false
-    follow.isOwed = false
-    if event.topic.channel == .book {
-      var book = ReplayedBook(depth: event.topic.parameter)
-      book.apply(event.data.levels ?? [])
-      follow.book = book
-    }
-    follows[index] = follow
-    largestSeq = max(largestSeq, event.seq)
-  }
-
-  /// A snapshot says what its topic said at its number, which is that of one of the topic's lines.
-  func judge(_ event: ReadLine.Event) throws(Violation) {
-    let index = archive.index(of: event.topic)
-    guard let record = archive[event.seq], record.topic == index else {
-      throw Violation(
-        "snapshots bear their topic's last seq", "\(name) \(event.topic) seq \(event.seq) is no line of the topic")
-    }
-    let (state, fault) = TopicState.snapshot(event.topic, event.data)
-    try require(fault == nil, "live data verify", "\(name) \(event.topic) seq \(event.seq): \(fault ?? "")")
-    try require(
-      state.digest == record.digest, "snapshots say what the log said",
-      "\(name) \(event.topic) seq \(event.seq) differs from the state after that line")
+    followsEverything && sees(topic.channel.link) || follows[index]?.isAsked ?? false || wildcards.contains { $0.covers(topic) }
   }
 }

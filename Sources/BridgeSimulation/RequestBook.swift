@@ -2,7 +2,7 @@
 
 struct RequestBook {
   struct Request {
-    enum Kind { case subscribe, unsubscribe, snapshot, plain, broken }
+    enum Kind { case subscribe, unsubscribe, snapshot, plain, broken, order }
     var kind: Kind
     /// Topics whose answer is still to come; for everything else, `expected` counts.
     var topics: [TopicName] = []
@@ -84,6 +84,12 @@ extension ReaderModel {
     case .broken:
       try require(!isSuccess, "every request gets its answers", "\(name): a broken request succeeded")
       requests.settle(id, nil)
+    case .order:
+      try placed(id, root, isSuccess: isSuccess)
+      // What is wrong with a request and not with one order of it is said once.
+      let isOfOne = isSuccess || root["error"]?.string?.hasPrefix("EOrder:") ?? false
+        || root["code"]?.isEqual(to: "outcome_unknown") ?? false
+      for _ in 0..<(isOfOne ? 1 : request.expected) { requests.settle(id, nil) }
     case .subscribe: try subscribeAnswered(id, request, root, isSuccess)
     case .unsubscribe:
       let topic = try topic(of: root, in: request)

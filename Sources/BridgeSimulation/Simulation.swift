@@ -14,10 +14,14 @@ public enum Simulation {
 
   /// Runs one world to its end.
   ///
+  /// - Parameter hasAccount: with credentials, traders and everything that follows. A market-only world of the same seed
+  ///   is another world.
   /// - Parameter eventsKept: how many events to keep for a failure; 0 keeps none and is faster.
   /// - Throws: `SimulationFailure` at the first broken promise.
-  public static func run(seed: UInt64, size: Size, eventsKept: Int = 0) throws(SimulationFailure) -> Outcome {
-    let plan = SimulationPlan(seed: seed, size: size == .small ? .small : .full)
+  public static func run(
+    seed: UInt64, size: Size, hasAccount: Bool = false, eventsKept: Int = 0
+  ) throws(SimulationFailure) -> Outcome {
+    let plan = SimulationPlan(seed: seed, size: size == .small ? .small : .full, hasAccount: hasAccount)
     let world = World(plan: plan, tracer: eventsKept > 0 ? Tracer(kept: eventsKept) : nil)
     do {
       return try world.run()

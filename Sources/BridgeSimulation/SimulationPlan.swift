@@ -37,8 +37,10 @@ struct SimulationPlan {
   var isLossy: Bool
   var socketBytes: ClosedRange<Int>
   var latency: ClosedRange<Int>
+  /// Nil: a world without credentials.
+  var account: AccountPlan?
 
-  init(seed: UInt64, size: Size) {
+  init(seed: UInt64, size: Size, hasAccount: Bool = false) {
     var chance = Chance(seed: seed, purpose: 1)
     self.seed = seed
     let isSmall = size == .small
@@ -91,6 +93,7 @@ struct SimulationPlan {
       LagLimits(
         bytes: chance.pick([4096, 16384, limits.ringBytes / 2, .max]), duration: .seconds(chance.pick([1, 5, 30, 3600])))
     }
+    if hasAccount { addAccount(isSmall: isSmall) }
   }
 
   var bridge: BridgeConfiguration {
@@ -99,10 +102,18 @@ struct SimulationPlan {
     listeners[2].preset = .topics([PinnedSubscription(channel: "ticker", symbols: ["BTC/USD", "ETH/USD"])])
     listeners.append(ListenerPolicy(name: "feed.sock", preset: .everything, lag: lag[3]))
     listeners.append(
-      ListenerPolicy(name: "tap.sock", preset: .everything, lag: LagLimits(bytes: .max, duration: .seconds(3600))))
-    return BridgeConfiguration(
+      ListenerPolicy(
+        name: "tap.sock", allowsAccount: account != nil, preset: .everything,
+        lag: LagLimits(bytes: .max, duration: .seconds(3600))))
+    if account != nil {
+      listeners.append(ListenerPolicy(name: "account.sock", allowsAccount: true, lag: lag[0]))
+      listeners.append(ListenerPolicy(name: "private.sock", allowsAccount: true, allowsTrade: true, lag: lag[1]))
+    }
+    var configuration = BridgeConfiguration(
       version: "1.0.0", pid: 1, publicURL: "wss://exchange.invalid/v2", session: session, listeners: listeners,
       pins: pins, limits: limits, ownUID: Self.tapUID, budget: AttemptBudget(limit: budgetLimit, window: budgetWindow))
+    account?.configure(&configuration)
+    return configuration
   }
 
   /// The tap is the bridge's own user, so that it may ask for `clients`.
@@ -110,6 +121,8 @@ struct SimulationPlan {
   static let presetListener = 2
   static let feedListener = 3
   static let tapListener = 4
+  static let accountListener = 5
+  static let tradeListener = 6
 
   var pins: [PinnedSubscription] {
     seed % 2 == 0 ? [PinnedSubscription(channel: "book", symbols: ["BTC/USD"], depth: 10)] : []

@@ -36,6 +36,8 @@ struct SeriesState {
 enum TopicState {
   case book(ReplayedBook)
   case series(SeriesState)
+  case orders(OrderRecords)
+  case balances(BalanceRecords)
   case value(UInt64)
 
   static let tradesKept = 50
@@ -48,6 +50,8 @@ enum TopicState {
     case .book: .book(ReplayedBook(depth: topic.parameter))
     case .trade: .series(SeriesState(kept: tradesKept))
     case .ohlc: .series(SeriesState(kept: candlesKept))
+    case .executions, .openOrders, .ownTrades: .orders(OrderRecords(topic))
+    case .balances: .balances(BalanceRecords())
     default: .value(0)
     }
   }
@@ -56,13 +60,27 @@ enum TopicState {
     switch self {
     case .book(let book): book.digest(depth: book.depth)
     case .series(let series): series.digest
+    case .orders(let orders): orders.digest
+    case .balances(let balances): balances.digest
     case .value(let digest): digest
     }
   }
 
+  /// What a line changes.
   /// - Returns: what is wrong with the data, or nil.
+  mutating func update(_ event: ReadLine.Event) -> String? {
+    guard case .orders(var orders) = self else { return update(event.topic, event.data) }
+    self = .value(0)
+    defer { self = .orders(orders) }
+    return orders.update(event.data, symbol: event.symbol, time: event.time)
+  }
+
   mutating func update(_ topic: TopicName, _ data: WireValue) -> String? {
     switch self {
+    case .orders: return "an order's line needs its envelope"
+    case .balances(var balances):
+      defer { self = .balances(balances) }
+      return balances.update(data)
     case .book(var book):
       self = .value(0)  // so that the levels are changed in place
       let fault = book.apply(data)
@@ -90,6 +108,14 @@ enum TopicState {
       guard data.kind == .object else { return (state, "a snapshot's data must be an object") }
       let fault = state.update(topic, data)
       return (state, fault)
+    case .orders(var orders):
+      guard data.kind == .array else { return (state, "a snapshot's data must be an array") }
+      let fault = orders.begin(data)
+      return (.orders(orders), fault)
+    case .balances(var balances):
+      guard data.kind == .array else { return (state, "a snapshot's data must be an array") }
+      let fault = balances.begin(data)
+      return (.balances(balances), fault)
     case .series(var series):
       guard data.kind == .array else { return (state, "a snapshot's data must be an array") }
       var fault: String?

@@ -3,6 +3,9 @@
 //
 // It also reads every request of the bridge: how fast they come, and whether anything is asked for twice.
 
+import KrakenSession
+import MarketData
+
 struct UpstreamModel {
   struct Subscription {
     /// When it was asked for and not answered yet, and by which request: answers to earlier ones may come late or twice.
@@ -27,24 +30,27 @@ struct UpstreamModel {
     var series: [TopicName: SeriesState] = [:]
   }
 
-  private(set) var subscriptions: [UpstreamName: Subscription] = [:]
+  var subscriptions: [UpstreamTopicName: Subscription] = [:]
   private(set) var markets: [String: Market] = [:]
   private(set) var instruments: [TopicName: UInt64] = [:]
   private(set) var status: UInt64?
+  /// What numbered channels have said.
+  var account = AccountModel()
   private(set) var isOpen = false
   /// Book messages that do not verify, by symbol: more books than that cannot have failed.
   private(set) var bookFaults: [String: Int] = [:]
   /// When the last message about a symbol's book came.
   private(set) var bookHeardAt: [String: Int64] = [:]
   /// Symbols whose data changed since `takeTouched`; `*` for everything.
-  private var touched: Set<String> = []
-  private var requests: [Int: (isSubscribe: Bool, names: [UpstreamName])] = [:]
+  var touched: Set<String> = []
+  private var requests: [Int: (isSubscribe: Bool, names: [UpstreamTopicName])] = [:]
   private var pace: RequestPace
   private let answerDeadline: Int64
 
-  init(burst: Int, perSecond: Int, answerDeadline: Int64) {
-    pace = RequestPace(burst: burst, perSecond: perSecond)
-    self.answerDeadline = answerDeadline
+  init(_ session: SessionConfiguration, account: AccountModel = AccountModel()) {
+    pace = RequestPace(burst: session.requestBurst, perSecond: session.requestsPerSecond)
+    answerDeadline = session.answerDeadline.nanoseconds
+    self.account = account
   }
 
   mutating func takeTouched() -> Set<String> {
@@ -63,6 +69,7 @@ struct UpstreamModel {
     for symbol in markets.keys { markets[symbol] = Market() }
     instruments = [:]
     status = nil
+    account.forgetAll()
     touched.insert("*")
   }
 
@@ -74,6 +81,7 @@ struct UpstreamModel {
     guard let root = WireText(bytes)?.root, let method = root["method"]?.string else { return "an unreadable request" }
     guard let id = root["req_id"]?.int else { return "a request without req_id" }
     guard method != "ping" else { return nil }
+    guard method == "subscribe" || method == "unsubscribe" else { return "a request of a method that is not its" }
     guard requests[id] == nil else { return "req_id \(id) is used twice" }
     guard let params = root["params"], let names = Self.names(params) else { return "a request without topics" }
     requests[id] = (method == "subscribe", names)
@@ -83,19 +91,19 @@ struct UpstreamModel {
     return nil
   }
 
-  private static func names(_ params: WireValue) -> [UpstreamName]? {
+  private static func names(_ params: WireValue) -> [UpstreamTopicName]? {
     guard let channel = params["channel"]?.string.flatMap(TopicName.Channel.init(rawValue:)) else { return nil }
     let parameter = params["depth"]?.int ?? params["interval"]?.int ?? 0
     let isBBO = params["event_trigger"]?.isEqual(to: "bbo") ?? false
-    guard channel != .instrument else { return [UpstreamName(.instrument, "")] }
-    var names: [UpstreamName] = []
+    guard channel != .instrument, channel.link == .public else { return [UpstreamTopicName(channel, "")] }
+    var names: [UpstreamTopicName] = []
     params["symbol"]?.forEachElement {
-      names.append(UpstreamName(channel, $0.string ?? "", parameter: parameter, isBBO: isBBO))
+      names.append(UpstreamTopicName(channel, $0.string ?? "", parameter: parameter, isBBO: isBBO))
     }
     return names.isEmpty ? nil : names
   }
 
-  private mutating func subscribed(_ name: UpstreamName, by request: Int, now: Int64) -> String? {
+  private mutating func subscribed(_ name: UpstreamTopicName, by request: Int, now: Int64) -> String? {
     if let before = subscriptions[name] {
       if before.isGranted { return "\(name) is asked for although it is granted" }
       if let askedAt = before.askedAt, now - askedAt < answerDeadline { return "\(name) is asked for twice" }
@@ -112,7 +120,7 @@ struct UpstreamModel {
     return nil
   }
 
-  private mutating func unsubscribed(_ name: UpstreamName) -> String? {
+  private mutating func unsubscribed(_ name: UpstreamTopicName) -> String? {
     subscriptions[name] = nil
     if name.channel == .book {
       markets[name.symbol]?.book = nil
@@ -123,9 +131,12 @@ struct UpstreamModel {
     return nil
   }
 
-  private mutating func forget(_ name: UpstreamName) {
+  private mutating func forget(_ name: UpstreamTopicName) {
     switch name.channel {
     case .trade, .ohlc: markets[name.symbol]?.series[TopicName(name.channel, name.symbol, parameter: name.parameter)] = nil
+    case .executions, .balances:
+      account.forget(name.channel)
+      touched.insert("")
     case .ticker where !isTickerSubscribed(name.symbol):
       markets[name.symbol]?.ticker = nil
       markets[name.symbol]?.spread = nil
@@ -134,8 +145,8 @@ struct UpstreamModel {
   }
 
   private func isTickerSubscribed(_ symbol: String) -> Bool {
-    subscriptions[UpstreamName(.ticker, symbol)] != nil
-      || subscriptions[UpstreamName(.ticker, symbol, isBBO: true)] != nil
+    subscriptions[UpstreamTopicName(.ticker, symbol)] != nil
+      || subscriptions[UpstreamTopicName(.ticker, symbol, isBBO: true)] != nil
   }
 
   // MARK: What Kraken says
@@ -152,6 +163,8 @@ struct UpstreamModel {
     case "trade": seriesItems(.trade, data, isSnapshot: isSnapshot)
     case "ohlc": seriesItems(.ohlc, data, isSnapshot: isSnapshot)
     case "instrument": instrumentItems(data, isSnapshot: isSnapshot)
+    case "executions": accountItems(.executions, root, data, isSnapshot: isSnapshot)
+    case "balances": accountItems(.balances, root, data, isSnapshot: isSnapshot)
     case "status":
       status = data.lastElement?.digest() ?? status
       touched.insert("")
@@ -215,7 +228,7 @@ struct UpstreamModel {
     data.forEachElement { item in
       guard let symbol = item["symbol"]?.string else { return }
       let topic = TopicName(channel, symbol, parameter: item["interval"]?.int)
-      let name = UpstreamName(channel, symbol, parameter: channel == .ohlc ? topic.parameter : 0)
+      let name = UpstreamTopicName(channel, symbol, parameter: channel == .ohlc ? topic.parameter : 0)
       guard subscriptions[name] != nil else { return }
       touched.insert(symbol)
       let isFirst = isSnapshot && begun.insert(topic).inserted
@@ -229,7 +242,7 @@ struct UpstreamModel {
   }
 
   private mutating func instrumentItems(_ data: WireValue, isSnapshot: Bool) {
-    guard subscriptions[UpstreamName(.instrument, "")] != nil else { return }
+    guard subscriptions[UpstreamTopicName(.instrument, "")] != nil else { return }
     touched.insert("")
     if isSnapshot { instruments = [:] }
     data["pairs"]?.forEachElement {
@@ -265,6 +278,7 @@ struct UpstreamModel {
       guard let series = market?.series[topic] else { return .nothing("there were no data since it was asked for") }
       return .digest(series.digest)
     case .instrument: return instruments[topic].map { .digest($0) } ?? .nothing("there is no such instrument")
+    case .executions, .openOrders, .ownTrades, .balances: return account.truth(topic)
     case .status: return status.map { .digest($0) } ?? .nothing("there was no status on this connection")
     }
   }

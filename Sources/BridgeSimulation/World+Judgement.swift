@@ -9,7 +9,7 @@ extension World {
 
   /// Reads everything that the tap was given: the next lines of the log, and a few made for it alone.
   func readTap() throws(Violation) {
-    guard let socket = tap.socket, socket.unread > 0 else { return }
+    guard let socket = tap.socket else { return }
     var rest = socket.read(.max)
     while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
       tapLine.append(contentsOf: rest[rest.startIndex..<end])
@@ -31,15 +31,19 @@ extension World {
       try archive.begin(helloSeq: seq)
       return try tap.model.read(bytes + [UInt8(ascii: "\n")])
     case .event(let event): seq = event.seq
-    case .state(let number): seq = number
-    case .stale(let number, let reason, let topics):
+    case .state(let number, _): seq = number
+    case .stale(let number, let reason, _, let topics):
+      if reason == "sequence" { try judgeBreak(topics ?? []) }
       if reason == "checksum" || reason == "crossed" { try judgeFault(topics ?? []) }
       guard let number else { throw Violation("every number is given to one line", "the tap was told apart from the log") }
       seq = number
     case .gap: throw Violation("a steady reader has no gap", String(decoding: bytes, as: UTF8.self))
     case .goodbye: return archive.end()
-    case .answer: return
+    case .answer(let root): return tapAnswered(root)
+    case .orders: throw Violation("only what was asked for", "the tap got a stage of an order")
     }
+    if plan.account != nil { archive.skip(to: seq) }
+    try rest.tokens.check(bytes[...], "the tap")
     try require(tapIsGreeted, "hello comes first", String(decoding: bytes, as: UTF8.self))
     if seq > archive.lastSeq {
       try require(
@@ -55,7 +59,7 @@ extension World {
     for symbol in Set(topics.filter { $0.channel == .book }.map(\.symbol)).sorted() {
       booksGivenUp[symbol, default: 0] += 1
       try require(
-        booksGivenUp[symbol] ?? 0 <= upstream.bookFaults[symbol] ?? 0, "a book fails for a reason",
+        booksGivenUp[symbol] ?? 0 <= models[0].bookFaults[symbol] ?? 0, "a book fails for a reason",
         "\(symbol): given up, but every message verifies")
     }
   }
@@ -65,7 +69,8 @@ extension World {
   func judgeTurn() throws(Violation) {
     if turns % 64 == 0 { try judgeMemory() }
     for index in archive.takeTouched() { try judge(index) }
-    let touched = upstream.takeTouched()
+    var touched = models[0].takeTouched()
+    for index in models.indices.dropFirst() { touched.formUnion(models[index].takeTouched()) }
     guard !touched.isEmpty else { return }
     let isAll = touched.contains("*")
     for index in archive.topics.indices where isAll || touched.contains(archive.topics[index].name.symbol) {
@@ -77,7 +82,7 @@ extension World {
   private func judge(_ index: Int) throws(Violation) {
     let topic = archive.topics[index]
     guard topic.isLive else { return }
-    switch upstream.truth(topic.name) {
+    switch models[Int(topic.name.channel.link.rawValue)].truth(topic.name) {
     case .digest(let digest):
       try require(
         digest == topic.state.digest, "live data are Kraken's",
@@ -92,21 +97,25 @@ extension World {
   /// What still keeps the world from being well, or nil.
   func whyUnsettled() -> String? {
     guard isCalm else { return "there is trouble" }
-    guard link.isOpen, !link.isDead, let connection = link.connection else { return "there is no connection" }
     for reader in readers {
       if let why = whyUnsettled(reader) { return "\(reader.model.name): \(why)" }
     }
     if hasLostMessages, let symbol = unverifiedBook { return "no message has shown yet whether book \(symbol) misses one" }
-    let asked = exchange.subscriptions(of: connection)
-    let wanted = wantedUpstream
-    return asked == wanted ? nil : "subscribed are \(asked), wanted \(wanted)"
+    for name in LinkName.allCases where name == .public || name == .private && plan.account != nil {
+      let link = link(name)
+      guard link.isOpen, !link.isDead, let connection = link.connection else { return "there is no connection \(name.text)" }
+      let asked = exchange.subscriptions(of: connection)
+      let wanted = wantedUpstream(name)
+      guard asked == wanted else { return "subscribed are \(asked), wanted \(wanted)" }
+    }
+    return whyAccountUnsettled()
   }
 
   /// A live book of which nothing was heard since the last message that may have been lost: a loss shows in the
   /// checksum of the next message.
   private var unverifiedBook: String? {
     archive.topics.first {
-      $0.isLive && $0.name.channel == .book && (upstream.bookHeardAt[$0.name.symbol] ?? 0) <= lossesEnd
+      $0.isLive && $0.name.channel == .book && (models[0].bookHeardAt[$0.name.symbol] ?? 0) <= lossesEnd
     }?.name.symbol
   }
 
@@ -133,19 +142,19 @@ extension World {
     return nil
   }
 
-  /// What Kraken should be asked for, as the exchange describes it.
-  var wantedUpstream: [String] {
-    var names: Set<UpstreamName> = [UpstreamName(.instrument, "")]
+  /// What Kraken should be asked for, as the exchange describes it. Who trades is told of executions in any case.
+  private func wantedUpstream(_ link: LinkName) -> [String] {
+    var names: Set<UpstreamTopicName> = [UpstreamTopicName(link == .public ? .instrument : .executions, "")]
     var depths: [String: Int] = [:]
     for topic in readers.flatMap(\.expected) + plan.pinnedTopics {
-      guard let name = UpstreamName(topic) else { continue }
+      guard topic.channel.link == link, let name = UpstreamTopicName(topic) else { continue }
       if name.channel == .book {
         depths[name.symbol] = max(depths[name.symbol] ?? 0, name.parameter)
       } else {
         names.insert(name)
       }
     }
-    for (symbol, depth) in depths { names.insert(UpstreamName(.book, symbol, parameter: depth)) }
+    for (symbol, depth) in depths { names.insert(UpstreamTopicName(.book, symbol, parameter: depth)) }
     return names.map(\.description).sorted()
   }
 
@@ -174,6 +183,7 @@ extension World {
           "\(reader.model.name) \(topic)")
       }
     }
+    try judgeTheAccount()
     guard !hasLostMessages else { return }
     for topic in archive.topics where topic.isLive && topic.name.channel == .trade {
       guard case .series(let series) = topic.state else { continue }

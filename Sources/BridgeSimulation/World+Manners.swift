@@ -35,11 +35,13 @@ extension World {
     default: break
     }
     if !socket.isHalfClosed, manners.onceIn(4) { askSomething(reader) }
+    if reader.role == .trader { trade(reader) }
     planAct(reader, nextAct(reader))
   }
 
   private func nextAct(_ reader: Reader) -> Int64 {
     switch reader.manner {
+    case _ where reader.role == .trader: manners.time(20 * .millisecond, 1500 * .millisecond)
     case .resuming: manners.time(200 * .millisecond, 500 * .millisecond)
     case .fickle, .flooding: manners.time(50 * .millisecond, 2 * .second)
     default: manners.time(.second / 2, 5 * .second)
@@ -65,7 +67,7 @@ extension World {
       let since = reader.model.since(first)
       let batch = rest.filter {
         $0.channel == first.channel && $0.parameter == first.parameter && $0.isBBO == first.isBBO
-          && reader.model.since($0) == since
+          && reader.model.since($0) == since && $0.form == first.form
       }
       rest.removeAll { batch.contains($0) }
       let snapshot = since != nil || !manners.onceIn(20)

@@ -18,7 +18,35 @@ extension World {
       readers.append(reader)
       planConnect(reader, manner == .storming ? 3 * .second : manners.time(0, 5 * .second))
     }
+    if let account = plan.account { makeAccountReaders(account) }
   }
+
+  private func makeAccountReaders(_ account: AccountPlan) {
+    for index in plan.readerCount..<plan.readerCount + account.traders + account.followers {
+      let role: Reader.Role = index < plan.readerCount + account.traders ? .trader : .follower
+      let manner = manners.pick(role == .trader ? Self.tradersManners : Self.followersManners)
+      let reader = Reader(
+        index: index, manner: manner, role: role, archive: archive, register: register,
+        keepsMemory: manner == .resuming, resumesByTopic: manner == .resuming && manners.onceIn(2))
+      let symbols = exchange.instruments.map(\.symbol)
+      reader.wants = Self.accountTopics.filter { _ in manners.onceIn(role == .trader ? 4 : 2) }
+      if manners.onceIn(2) { reader.wants.append(randomTopic(symbols)) }
+      if reader.wants.isEmpty { reader.wants = [manners.pick(Self.accountTopics)] }
+      behave(reader)
+      readers.append(reader)
+      planConnect(reader, manners.time(0, 5 * .second))
+    }
+  }
+
+  private static let tradersManners: [Reader.Manner] = [.steady, .steady, .slow, .pausing, .quitting, .flooding]
+  private static let followersManners: [Reader.Manner] = [
+    .steady, .slow, .pausing, .quitting, .storming, .resuming, .fickle,
+  ]
+  private static let accountTopics: [TopicName] = [
+    TopicName(.executions), TopicName(.executions, form: .merged), TopicName(.executions, form: [.withFills, .withRate]),
+    TopicName(.executions, form: [.withoutOrders, .milestonesOnly]), TopicName(.openOrders), TopicName(.ownTrades),
+    TopicName(.balances),
+  ]
 
   private func chooseWants(_ reader: Reader) {
     let symbols = exchange.instruments.map(\.symbol)

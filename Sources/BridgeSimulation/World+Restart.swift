@@ -18,12 +18,14 @@ extension World {
       try endTurn()
       saved = SavedText(bridge.savedState, now: moment)
     }
-    closeLink()
+    closeLinks()
+    rest.abandon()
     for reader in readers + [tap] {
       reader.socket?.orphan()
       if let socket = reader.socket, reader !== tap { planRead(reader, socket) }
     }
     readerOf = [:]
+    register.forgetConnections()
     try startBridge()
     try connectTap()
   }
@@ -39,10 +41,7 @@ extension World {
       decoding: saved?.budget ?? [], limit: plan.budgetLimit, window: plan.budgetWindow, now: moment)
     // After a step of the wall clock nobody knows when the saved attempts were.
     if plan.wallSteps > 0 { attempts = [] }
-    let session = plan.session
-    upstream = UpstreamModel(
-      burst: session.requestBurst, perSecond: session.requestsPerSecond,
-      answerDeadline: session.answerDeadline.nanoseconds)
+    for index in models.indices { models[index] = UpstreamModel(plan.session, account: models[index].account) }
     bridge = Bridge(configuration: configuration, seed: plan.seed &+ UInt64(life), restoring: state, now: moment)
     bridge.start(now: moment)
   }
@@ -63,7 +62,8 @@ extension World {
     try endTurn()
     saved = SavedText(bridge.savedState, now: moment)
     let state = bridge.handOver(lineBytesMax: plan.handedOverLineBytes) { readerOf[$0]?.socket?.takeParked() ?? [] }
-    closeLink()
+    closeLinks()
+    rest.abandon()
     for reader in readers { reader.model.bridgeRestarted() }
     try takeUp(state)
   }
@@ -72,7 +72,8 @@ extension World {
   private func goOnFromCheckpoint() throws(Violation) {
     let state = checkpoint ?? bridge.checkpoint()
     let known = state.connected
-    closeLink()
+    closeLinks()
+    rest.abandon()
     tap.socket = nil
     var torn: [SubscriberID] = []
     for reader in readers {

@@ -22,35 +22,41 @@ extension World {
   func makeTrouble() {
     guard !isCalm else { return }
     switch trouble.below(12) {
-    case 0: cutLink()
-    case 1: killLink()
+    case 0: cutLink(anyLink)
+    case 1: killLink(anyLink)
     default: injectFault()
     }
   }
 
+  /// Where there is an account, troubles are shared among its connections and the market's.
+  private var anyLink: LinkName { plan.account == nil ? .public : trouble.pick([.public, .private, .private]) }
+
   /// The connection ends without a word from either side.
-  private func cutLink() {
+  private func cutLink(_ name: LinkName) {
+    let link = link(name)
     guard link.isOpen else { return }
-    trace("trouble: the network cuts the connection")
+    trace("trouble: the network cuts \(name.text)")
     if let id = link.connection { exchange.disconnected(id, now: exchangeNow) }
-    link.connection = nil
-    link.inbound = [.closed(code: nil, reason: "")]
-    agenda.plan(.arrival(link: link.number), at: now)
+    links[Int(name.rawValue)].connection = nil
+    links[Int(name.rawValue)].inbound = [.closed(code: nil, reason: "")]
+    agenda.plan(.arrival(link.id), at: now)
   }
 
   /// Half-open: both sides believe in it.
-  private func killLink() {
-    guard link.isOpen else { return }
-    trace("trouble: the connection is half-open")
-    link.isDead = true
-    link.inbound = []
+  private func killLink(_ name: LinkName) {
+    guard link(name).isOpen else { return }
+    trace("trouble: \(name.text) is half-open")
+    links[Int(name.rawValue)].isDead = true
+    links[Int(name.rawValue)].inbound = []
   }
 
   private func injectFault() {
-    let name = trouble.pick(plan.isLossy ? Self.undetectable + Self.detectable : Self.detectable)
+    let isOfAccount = plan.account != nil && trouble.onceIn(2)
+    let ofAll = plan.isLossy ? Self.undetectable + Self.detectable : Self.detectable
+    let name = trouble.pick(isOfAccount ? Self.ofAccounts : ofAll)
     var fault = Fault(name)
     if trouble.onceIn(2) { fault.symbol = trouble.pick(exchange.instruments).symbol }
-    if trouble.onceIn(3) { fault.channel = trouble.pick(Self.channels) }
+    if trouble.onceIn(3) { fault.channel = trouble.pick(plan.account == nil ? Self.channels : Self.channels + Self.accountChannels) }
     if trouble.onceIn(2) { fault.count = trouble.within(1...6) }
     if trouble.onceIn(3) { fault.duration = trouble.time(.second / 2, 15 * .second) }
     if trouble.onceIn(3) { fault.delay = trouble.time(10 * .millisecond, 7 * .second) }
@@ -65,6 +71,10 @@ extension World {
     case .pairStatus: fault.text = trouble.pick(["online", "cancel_only", "post_only", "maintenance", "delisted"])
     case .stall, .maintenance: fault.flag = trouble.onceIn(2)
     case .emptySide: fault.text = trouble.pick(["bids", "asks"])
+    case .sequenceGap, .sequenceRepeat, .sequenceRestart: fault.channel = trouble.pick(Self.accountChannels)
+    case .restStatus: fault.code = trouble.pick([429, 500, 502, 503, 520])
+    case .restError:
+      fault.text = trouble.pick(["EService:Unavailable", "EAPI:Rate limit exceeded", "EGeneral:Internal error"])
     default: break
     }
     if Self.undetectable.contains(name) { hasLostMessages = true }
@@ -76,7 +86,7 @@ extension World {
   private static let undetectable: [Fault.Name] = [
     .lostUpdate, .swappedUpdates, .missingSnapshot, .silence, .strayUpdates,
   ]
-  /// Those of accounts and orders, which these worlds do not have.
+  /// Those of accounts and orders.
   private static let ofAccounts: [Fault.Name] = [
     .sequenceGap, .sequenceRepeat, .sequenceRestart, .tokenExpired, .tokenRefused, .nonceError, .restStatus, .restError,
     .restDelay, .restCut, .orderAnswerLate, .orderAnswerFirst, .orderAnswerLost, .cutBeforeOrder, .cutAfterOrder,
@@ -84,6 +94,7 @@ extension World {
   ]
   private static let detectable = Fault.Name.allCases.filter { !undetectable.contains($0) && !ofAccounts.contains($0) }
   private static let channels: [ChannelName] = [.ticker, .book, .trade, .ohlc, .instrument]
+  private static let accountChannels: [ChannelName] = [.executions, .balances]
 
   // MARK: The end of trouble
 
@@ -92,7 +103,7 @@ extension World {
     isCalm = true
     calmSince = now
     exchange.clearFaults()
-    lossesEnd = max(now, link.lastArrival)
+    lossesEnd = max(now, links.map(\.lastArrival).max() ?? now)
     for instrument in exchange.instruments where instrument.status != .online {
       exchange.inject(Fault(.pairStatus, symbol: instrument.symbol, text: "online"))
     }
@@ -105,8 +116,14 @@ extension World {
   }
 
   func look() {
-    for reader in readers { askForTheRest(reader) }
-    isSettled = whyUnsettled() == nil
+    for reader in readers {
+      askForTheRest(reader)
+      probe(reader)
+    }
+    askForDoubts()
+    let why = whyUnsettled()
+    isSettled = why == nil
+    trace("unsettled: \(why ?? "nothing")")
     if !isSettled { agenda.plan(.look, at: now + 2 * .second) }
   }
 

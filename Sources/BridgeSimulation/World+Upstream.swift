@@ -6,7 +6,7 @@ import KrakenSession
 import MarketData
 import SimulatedExchange
 
-/// The bridge's connection with the exchange; at most one at a time.
+/// One of the bridge's connections with the exchange; at most one of each name at a time.
 struct Link {
   enum Arrival {
     case text([UInt8])
@@ -14,8 +14,14 @@ struct Link {
     case closed(code: UInt16?, reason: String)
   }
 
-  /// Counts connections: what belongs to an earlier one is void.
-  var number = 0
+  /// What belongs to an earlier connection of the name is void.
+  struct ID: Equatable {
+    var name: LinkName
+    /// Counts connections.
+    var number = 0
+  }
+
+  var id: ID
   var isOpen = false
   var isOpening = false
   var connection: Exchange.ConnectionID?
@@ -35,69 +41,97 @@ extension World {
 
   // MARK: Opening and closing
 
-  func openLink() throws(Violation) {
-    try require(!link.isOpen && !link.isOpening, "one connection at a time", "a second one is ordered")
+  func link(_ name: LinkName) -> Link { links[Int(name.rawValue)] }
+
+  /// The link, if it is still the same connection.
+  private func current(_ id: Link.ID) -> Link? {
+    let link = link(id.name)
+    return link.id == id ? link : nil
+  }
+
+  private func change(_ name: LinkName, _ body: (inout Link) -> Void) { body(&links[Int(name.rawValue)]) }
+
+  func openLink(_ name: LinkName) throws(Violation) {
+    let before = link(name)
+    try require(!before.isOpen && !before.isOpening, "one connection at a time", "a second one is ordered")
     attempts.append(now)
     let window = plan.budgetWindow.nanoseconds
     let recent = attempts.count { $0 > now - window }
     try require(
       recent <= plan.budgetLimit, "attempts keep within the budget",
       "\(recent) in \(window / .second) s, \(plan.budgetLimit) allowed")
-    link = Link(number: link.number + 1)
-    link.isOpening = true
-    trace("bridge opens the upstream, attempt \(attempts.count)")
+    let id = Link.ID(name: name, number: before.id.number + 1)
+    links[Int(name.rawValue)] = Link(id: id, isOpening: true)
+    trace("bridge opens \(name.text), attempt \(attempts.count)")
     if !isCalm, network.onceIn(40) {
       // The transport never reports anything: the session has a deadline of its own.
       return
     }
     if !isCalm, network.onceIn(20) {
-      return agenda.plan(.failed(link: link.number, .timeout), at: now + 10 * .second)
+      return agenda.plan(.failed(id, .timeout), at: now + 10 * .second)
     }
-    agenda.plan(.upgrade(link: link.number), at: now + latency())
+    agenda.plan(.upgrade(id), at: now + latency())
   }
 
-  func upgrade(_ number: Int) {
-    guard number == link.number, link.isOpening else { return }
+  func upgrade(_ id: Link.ID) {
+    guard current(id)?.isOpening ?? false else { return }
     guard exchange.isListening else {
-      return agenda.plan(.failed(link: number, .connect("connection refused")), at: now + latency())
+      return agenda.plan(.failed(id, .connect("connection refused")), at: now + latency())
     }
     switch exchange.upgradeDecision(now: exchangeNow) {
     case .accept:
-      link.connection = exchange.connect(.publicV2, now: exchangeNow)
-      agenda.plan(.opened(link: number), at: now + latency())
-      link.lastArrival = now
-    case .refuse(let status): agenda.plan(.failed(link: number, .httpStatus(status)), at: now + latency())
-    case .drop: agenda.plan(.failed(link: number, .connect("connection reset")), at: now + latency())
+      let connection = exchange.connect(id.name.endpoint, now: exchangeNow)
+      agenda.plan(.opened(id), at: now + latency())
+      change(id.name) {
+        $0.connection = connection
+        $0.lastArrival = now
+      }
+    case .refuse(let status): agenda.plan(.failed(id, .httpStatus(status)), at: now + latency())
+    case .drop: agenda.plan(.failed(id, .connect("connection reset")), at: now + latency())
     }
   }
 
-  func opened(_ number: Int) {
-    guard number == link.number, link.isOpening else { return }
-    link.isOpening = false
-    link.isOpen = true
-    trace("upstream opened")
-    upstream.opened()
-    bridge.upstreamOpened(.public, now: moment)
-    guard !link.inbound.isEmpty else { return }
-    for _ in link.inbound { agenda.plan(.arrival(link: number), at: now + latency()) }
+  func opened(_ id: Link.ID) {
+    guard let link = current(id), link.isOpening else { return }
+    change(id.name) {
+      $0.isOpening = false
+      $0.isOpen = true
+    }
+    trace("\(id.name.text) opened")
+    models[Int(id.name.rawValue)].opened()
+    bridge.upstreamOpened(id.name, now: moment)
+    for _ in link.inbound { agenda.plan(.arrival(id), at: now + latency()) }
   }
 
-  func failed(_ number: Int, _ failure: TransportFailure) {
-    guard number == link.number, link.isOpening else { return }
-    link.isOpening = false
-    trace("upstream failed: \(failure)")
-    bridge.upstreamFailed(.public, failure, now: moment)
+  func failed(_ id: Link.ID, _ failure: TransportFailure) {
+    guard current(id)?.isOpening ?? false else { return }
+    change(id.name) { $0.isOpening = false }
+    trace("\(id.name.text) failed: \(failure)")
+    bridge.upstreamFailed(id.name, failure, now: moment)
   }
 
   /// The bridge's end is closed; the exchange hears of it later.
-  func closeLink() {
+  func closeLink(_ name: LinkName) {
+    let link = link(name)
     if let id = link.connection, !link.isDead { agenda.plan(.disconnected(id), at: now + latency()) }
-    if let id = link.connection, link.isDead { agenda.plan(.disconnected(id), at: now + 30 * .second) }
-    link.isOpen = false
-    link.isOpening = false
-    link.connection = nil
-    link.inbound = []
-    upstream.closed()
+    // An order that has gone into the network may not come out of it when it counts as never received.
+    let late = name == .private ? 2 * Int64.second : 30 * .second
+    if let id = link.connection, link.isDead { agenda.plan(.disconnected(id), at: now + late) }
+    end(name)
+  }
+
+  func closeLinks() { for link in links { closeLink(link.id.name) } }
+
+  /// Nothing of the present connection is heard any more.
+  private func end(_ name: LinkName) {
+    change(name) {
+      $0.isOpen = false
+      $0.isOpening = false
+      $0.connection = nil
+      $0.inbound = []
+    }
+    models[Int(name.rawValue)].closed()
+    if name == .private { register.doubts += 1 }
   }
 
   // MARK: Messages
@@ -105,10 +139,13 @@ extension World {
   func advanceExchange() {
     guard !isFrozen else { return }
     exchange.advance(to: exchangeNow)
-    for (id, output) in exchange.takeOutput() where id == link.connection && !link.isDead { carry(output) }
+    for (id, output) in exchange.takeOutput() {
+      guard let link = links.first(where: { $0.connection == id }), !link.isDead else { continue }
+      carry(output, on: link)
+    }
   }
 
-  private func carry(_ output: Exchange.Output) {
+  private func carry(_ output: Exchange.Output, on link: Link) {
     var delay: Int64 = 0
     let arrival: Link.Arrival
     switch output {
@@ -122,42 +159,58 @@ extension World {
     case .drop: arrival = .closed(code: nil, reason: "")
     case .ping, .stall: return  // frames that the transport answers by itself; silence shows by itself
     }
-    link.inbound.append(arrival)
-    link.lastArrival = max(link.lastArrival, now + latency() + delay)
-    if link.isOpen { agenda.plan(.arrival(link: link.number), at: link.lastArrival) }
+    let at = max(link.lastArrival, now + latency() + delay)
+    change(link.id.name) {
+      $0.inbound.append(arrival)
+      $0.lastArrival = at
+    }
+    if link.isOpen { agenda.plan(.arrival(link.id), at: at) }
   }
 
-  func arrive(_ number: Int) throws(Violation) {
-    guard number == link.number, link.isOpen, !link.inbound.isEmpty, !link.isDead else { return }
-    switch link.inbound.removeFirst() {
+  func arrive(_ id: Link.ID) throws(Violation) {
+    guard let link = current(id), link.isOpen, !link.inbound.isEmpty, !link.isDead else { return }
+    let name = id.name
+    change(name) { $0.inbound.removeFirst() }
+    switch link.inbound[0] {
     case .text(let bytes):
-      trace("upstream says \(String(decoding: bytes.prefix(300), as: UTF8.self))")
-      upstream.received(bytes, now: now)
-      bytes.withUnsafeBytes { bridge.upstreamReceived(.public, text: $0, now: moment) }
-    case .binary: bridge.upstreamReceivedBinary(.public, now: moment)
+      trace("\(name.text) says \(String(decoding: bytes.prefix(400), as: UTF8.self))")
+      models[Int(name.rawValue)].received(bytes, now: now)
+      if name == .private { noteBreaks() }
+      bytes.withUnsafeBytes { bridge.upstreamReceived(name, text: $0, now: moment) }
+    case .binary: bridge.upstreamReceivedBinary(name, now: moment)
     case .closed(let code, let reason):
-      trace("upstream closed: \(code.map(String.init) ?? "no code") \(reason)")
-      link.connection = nil
-      link.isOpen = false
-      link.inbound = []
-      upstream.closed()
-      bridge.upstreamClosed(.public, code: code, reason: reason, now: moment)
+      trace("\(name.text) closed: \(code.map(String.init) ?? "no code") \(reason)")
+      end(name)
+      bridge.upstreamClosed(name, code: code, reason: reason, now: moment)
     }
   }
 
-  func send(_ bytes: [UInt8]) throws(Violation) {
-    trace("bridge asks \(String(decoding: bytes.prefix(300), as: UTF8.self))")
+  func send(_ name: LinkName, _ bytes: [UInt8]) throws(Violation) {
+    trace("bridge asks \(name.text) \(String(decoding: bytes.prefix(400), as: UTF8.self))")
+    let link = link(name)
     try require(link.isOpen, "requests need a connection", String(decoding: bytes, as: UTF8.self))
-    if let fault = upstream.asked(bytes, now: now) {
+    let isOrder = name == .private ? try register.sent(bytes) : false
+    if !isOrder, let fault = models[Int(name.rawValue)].asked(bytes, now: now) {
       throw Violation("requests to Kraken are right", "\(fault): \(String(decoding: bytes, as: UTF8.self))")
     }
     guard !link.isDead else { return }
-    link.lastRequest = max(link.lastRequest, now + latency())
-    agenda.plan(.request(link: link.number, bytes), at: link.lastRequest)
+    let at = max(link.lastRequest, now + latency())
+    change(name) { $0.lastRequest = at }
+    agenda.plan(.request(link.id, bytes), at: at)
   }
 
-  func takeRequest(_ number: Int, _ bytes: [UInt8]) {
-    guard number == link.number, let id = link.connection, !link.isDead, !isFrozen else { return }
-    exchange.receive(bytes, from: id, now: exchangeNow)
+  func takeRequest(_ id: Link.ID, _ bytes: [UInt8]) {
+    guard let link = current(id), let connection = link.connection, !link.isDead, !isFrozen else { return }
+    exchange.receive(bytes, from: connection, now: exchangeNow)
+  }
+}
+
+extension LinkName {
+  var endpoint: Exchange.Endpoint {
+    switch self {
+    case .public: .publicV2
+    case .private: .privateV2
+    case .level3: .level3
+    }
   }
 }

@@ -2,6 +2,7 @@
 // which jumps from one event to the next, and one seed, which decides everything else.
 //
 //   World+Upstream   the network between bridge and exchange
+//   World+REST       signed calls: tokens, and orders that are looked up
 //   World+Readers    who connects, asks, reads, stops, leaves
 //   World+Trouble    faults, steps of the wall clock
 //   World+Restart    the bridge stops or dies, and another one takes its place
@@ -16,11 +17,15 @@ import SimulatedExchange
 final class World {
   enum Event {
     /// The next message on the way to the bridge has arrived.
-    case arrival(link: Int)
-    case request(link: Int, [UInt8])
-    case upgrade(link: Int)
-    case opened(link: Int)
-    case failed(link: Int, TransportFailure)
+    case arrival(Link.ID)
+    case request(Link.ID, [UInt8])
+    case upgrade(Link.ID)
+    case opened(Link.ID)
+    case failed(Link.ID, TransportFailure)
+    /// A signed call has reached the exchange; its answer has come back; nobody waits for it any longer.
+    case restArrival(call: Int)
+    case restAnswer(call: Int, RESTAnswer?)
+    case restTimeout(call: Int)
     case disconnected(Exchange.ConnectionID)
     case connect(reader: Int)
     case act(reader: Int, generation: Int)
@@ -52,8 +57,12 @@ final class World {
   var checkpoint: BridgeState?
   var checkpointVersion: UInt64 = 0
   var makesCheckpoints = false
-  var link = Link()
-  var upstream: UpstreamModel
+  /// By the raw value of their names.
+  var links = LinkName.allCases.map { Link(id: Link.ID(name: $0)) }
+  /// What Kraken has said on each of them.
+  var models: [UpstreamModel]
+  var rest = RESTCalls()
+  let register = OrderRegister()
   let archive = LineArchive()
   var tap: Reader
   var tapLine: [UInt8] = []
@@ -71,6 +80,11 @@ final class World {
   var attempts: [Int64] = []
   var hasSteppedBack = false
   var hasLostMessages = false
+  /// Breaks in the numbers of the account's channels, as readers were told of them, and all that there were.
+  var breaksTold: [TopicName.Channel: Int] = [:]
+  var breaksSeen = 0
+  /// As the bridge last said.
+  var ordersInDoubt = 0
   /// What Kraken says from then on arrives in full.
   var lossesEnd: Int64 = .max
   /// The market stands still.
@@ -99,13 +113,11 @@ final class World {
     kernel = Chance(seed: plan.seed, purpose: 4)
     trouble = Chance(seed: plan.seed, purpose: 5)
     exchange = Exchange(configuration: plan.exchange, seed: plan.seed, now: now + 1_790_000_000 * .second)
-    let session = plan.session
-    upstream = UpstreamModel(
-      burst: session.requestBurst, perSecond: session.requestsPerSecond,
-      answerDeadline: session.answerDeadline.nanoseconds)
+    models = LinkName.allCases.map { _ in UpstreamModel(plan.session) }
     bridge = Bridge(
       configuration: plan.bridge, seed: plan.seed, now: Moment(monotonic: now, wall: now + 1_790_000_000 * .second))
     tap = Reader(index: -1, manner: .everything, archive: archive, keepsMemory: false)
+    tap.model.seesAccount = plan.account != nil
   }
 
   func trace(_ text: @autoclosure () -> String) {
@@ -176,6 +188,8 @@ final class World {
       try takeActions()
       try readTap()
     } while bridge.nextDeadline.map { $0 <= now } ?? false
+    // The tap has everything now: whatever else has a number is a stage of an order.
+    if plan.account != nil, tapIsGreeted { archive.skip(to: bridge.savedState.seq + 1) }
     planReads()
     makeCheckpoint()
     try judgeTurn()
@@ -183,11 +197,14 @@ final class World {
 
   private func happen(_ event: Event) throws(Violation) {
     switch event {
-    case .arrival(let number): try arrive(number)
-    case .request(let number, let bytes): takeRequest(number, bytes)
-    case .upgrade(let number): upgrade(number)
-    case .opened(let number): opened(number)
-    case .failed(let number, let failure): failed(number, failure)
+    case .arrival(let id): try arrive(id)
+    case .request(let id, let bytes): takeRequest(id, bytes)
+    case .upgrade(let id): upgrade(id)
+    case .opened(let id): opened(id)
+    case .failed(let id, let failure): failed(id, failure)
+    case .restArrival(let call): restArrived(call)
+    case .restAnswer(let call, let answer): restAnswered(call, answer)
+    case .restTimeout(let call): restTimedOut(call)
     case .disconnected(let id): if !isFrozen { exchange.disconnected(id, now: exchangeNow) }
     case .connect(let index): try connect(readers[index])
     case .act(let index, let generation): act(readers[index], generation)
@@ -209,14 +226,18 @@ final class World {
   private func takeActions() throws(Violation) {
     for action in bridge.takeActions() {
       switch action {
-      case .openTransport: try openLink()
-      case .closeTransport(_, let code, let why):
-        trace("bridge closes the upstream: \(code) \(why)")
-        closeLink()
-      case .send(_, let bytes): try send(bytes)
+      case .openTransport(let name): try openLink(name)
+      case .closeTransport(let name, let code, let why):
+        trace("bridge closes \(name.text): \(code) \(why)")
+        closeLink(name)
+      case .send(let name, let bytes): try send(name, bytes)
+      case .requestToken(let name): call(.token(name), "/0/private/GetWebSocketsToken", "")
+      case .rest(let id, let path, let form): call(.query(id), path, form)
       case .saveState: saved = SavedText(bridge.savedState, now: moment)
-      case .log(let record): trace("log \(record.event.rawValue): \(record.message)")
-      case .reload, .requestToken, .rest: break
+      case .log(let record):
+        trace("log \(record.event.rawValue): \(record.message)")
+        try rest.tokens.check(Array(record.message.utf8)[...], "the log")
+      case .reload: break
       }
     }
   }

@@ -11,6 +11,7 @@ struct Options {
   /// Events shown before a failure.
   var events = 30
   var isTraced = false
+  var isPrivate = false
   var stopsAtFailure = false
   var size = Simulation.Size.full
 
@@ -19,6 +20,7 @@ struct Options {
     while let argument = arguments.popFirst() {
       switch argument {
       case "--small": size = .small
+      case "--private": isPrivate = true
       case "--trace": isTraced = true
       case "--stop": stopsAtFailure = true
       case "--first", "--seed", "--seeds", "--stride", "--events":
@@ -41,7 +43,8 @@ func run(_ seed: UInt64, _ options: Options) -> Bool {
   print("seed \(seed)")
   fflush(nil)
   do {
-    let outcome = try Simulation.run(seed: seed, size: options.size, eventsKept: options.isTraced ? 1 << 20 : 0)
+    let outcome = try Simulation.run(
+      seed: seed, size: options.size, hasAccount: options.isPrivate, eventsKept: options.isTraced ? 1 << 20 : 0)
     print(
       "ok \(seed) seconds=\(Int(outcome.seconds)) turns=\(outcome.turns) lines=\(outcome.lines)",
       "delivered=\(outcome.delivered) gaps=\(outcome.gaps) stales=\(outcome.stales) attempts=\(outcome.attempts)",
@@ -51,7 +54,8 @@ func run(_ seed: UInt64, _ options: Options) -> Bool {
     var failure = error
     if !options.isTraced, options.events > 0 {
       do throws(SimulationFailure) {
-        _ = try Simulation.run(seed: seed, size: options.size, eventsKept: options.events)
+        _ = try Simulation.run(
+          seed: seed, size: options.size, hasAccount: options.isPrivate, eventsKept: options.events)
         print("FAILED \(seed) a second run of the same seed went well: the run is not deterministic")
       } catch {
         failure = error
@@ -59,13 +63,14 @@ func run(_ seed: UInt64, _ options: Options) -> Bool {
     }
     for event in failure.events { print("  \(event.prefix(600))") }
     print("FAILED \(seed) \(failure.invariant): \(failure.detail.prefix(1000))")
-    print("replay: scripts/simulate --seed \(seed) --trace\(options.size == .small ? " --small" : "")")
+    let kind = (options.isPrivate ? " --private" : "") + (options.size == .small ? " --small" : "")
+    print("replay: scripts/simulate --seed \(seed) --trace\(kind)")
     return false
   }
 }
 
 guard let options = Options(CommandLine.arguments.dropFirst()) else {
-  print("usage: kraken-simulate [--seed S | --first S --seeds N] [--stride K] [--events N] [--trace] [--stop] [--small]")
+  print("usage: kraken-simulate [--seed S | --first S --seeds N] [--stride K] [--events N] [--trace] [--stop] [--small] [--private]")
   exit(64)
 }
 var failures = 0

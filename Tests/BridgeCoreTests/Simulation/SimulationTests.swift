@@ -6,18 +6,26 @@ import Testing
 
 @Suite struct SimulationTests {
   @Test(arguments: UInt64(1)...60)
-  func everyPromiseIsKept(seed: UInt64) {
+  func everyPromiseIsKept(seed: UInt64) { run(seed, hasAccount: false) }
+
+  /// With credentials: orders, executions and balances, and all that can happen to them.
+  @Test(arguments: UInt64(1)...16)
+  func everyPromiseToTradersIsKept(seed: UInt64) { run(seed, hasAccount: true) }
+
+  private func run(_ seed: UInt64, hasAccount: Bool) {
     do {
-      let outcome = try Simulation.run(seed: seed, size: .small)
+      let outcome = try Simulation.run(seed: seed, size: .small, hasAccount: hasAccount)
       #expect(outcome.lines > 0 && outcome.delivered > 0)
     } catch {
-      Issue.record("seed \(error.seed), \(error.invariant): \(error.detail); see scripts/simulate --small --seed \(seed) --trace")
+      let option = hasAccount ? " --private" : ""
+      Issue.record(
+        "seed \(error.seed), \(error.invariant): \(error.detail); see scripts/simulate\(option) --small --seed \(seed) --trace")
     }
   }
 
-  @Test(arguments: [UInt64(3), 12, 24])
-  func theSameSeedIsTheSameRun(seed: UInt64) throws {
-    let first = try Simulation.run(seed: seed, size: .small)
-    #expect(try Simulation.run(seed: seed, size: .small, eventsKept: 10) == first)
+  @Test(arguments: [(seed: UInt64(3), hasAccount: false), (12, false), (24, false), (5, true), (16, true)])
+  func theSameSeedIsTheSameRun(seed: UInt64, hasAccount: Bool) throws {
+    let first = try Simulation.run(seed: seed, size: .small, hasAccount: hasAccount)
+    #expect(try Simulation.run(seed: seed, size: .small, hasAccount: hasAccount, eventsKept: 10) == first)
   }
 }
