@@ -1,5 +1,5 @@
 // Account data that goes wrong on its way, through real processes: what a reader sees of it, and what the exchange was
-// asked for in consequence.
+// asked for in consequence. The exchange counts by itself; a bridge that mended too much would look well to its readers.
 
 import Foundation
 import Testing

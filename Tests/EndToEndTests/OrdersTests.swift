@@ -94,10 +94,8 @@ import Testing
       let name = try #require(order.clientIDs.first, about)
       #expect(order.clientIDs.count == 1 && order.orderIDs.count <= 1, about)
       #expect(truth.received[name] ?? 0 <= 1, "sent twice; \(about)")
-      // In doubt: told at once, or its end has been told before.
-      let isOutstanding = order.history.split(separator: "answer outcome_unknown").first?.contains("filled") != true
-      let isInDoubt = order.answers == ["answer outcome_unknown"] && isOutstanding
-      #expect(order.stages.contains("unknown") == isInDoubt, about)
+      // Told of the doubt first, and of none where there is none.
+      #expect(order.history.firstIndex(of: "unknown") == order.doubt.map { $0 + 1 }, about)
       if stage == "rejected" {
         #expect(order.orderIDs.isEmpty && !truth.orders.values.contains { $0.clientID == name }, about)
       } else {

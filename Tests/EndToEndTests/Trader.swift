@@ -1,4 +1,6 @@
-// A program that trades through the bridge, and everything it was told of each of its orders, in the order it was told.
+// A program that trades through the bridge, and everything it was told of each of its orders, in the order it was told:
+// only then can a test say that a doubt came before the truth, or a report before the answer. It keeps reading until an
+// order is where it stays, so that no test has to wait for a time.
 
 import Foundation
 
@@ -14,10 +16,16 @@ struct Trader {
     var answers: [String] { history.filter { $0.hasPrefix("answer ") } }
     var stages: [String] { history.filter { !$0.hasPrefix("answer ") } }
 
-    /// Answered, and in the stage where it stays; an order that was never sent has none.
+    /// Where in its history the order came to be in doubt; an order whose end had been told never was.
+    var doubt: Int? {
+      history.firstIndex(of: "answer outcome_unknown").flatMap { history[..<$0].contains("filled") ? nil : $0 }
+    }
+
+    /// Answered, and in the stage where it stays, told after any doubt; an order that was never sent has none.
     var isSettled: Bool {
       guard let answer = answers.first else { return false }
-      guard let stage = stages.last else { return answer == "answer upstream_offline" }
+      guard !stages.isEmpty else { return answer == "answer upstream_offline" }
+      let stage = doubt.map { history.dropFirst($0 + 1).last } ?? stages.last
       return stage == (isTaker ? "filled" : "open") || stage == "rejected"
     }
 
