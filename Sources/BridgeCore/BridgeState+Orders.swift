@@ -19,6 +19,7 @@ extension StateWriter {
     write(order.hasOwnUserref)
     write(order.stage.rawValue)
     write(order.isUnknown)
+    write(order.isBeingEdited)
     write(order.cancelsOnDisconnect)
     write(order.isCancelWanted)
     write(list: order.fills) { $0.write($1) }
@@ -42,7 +43,7 @@ extension StateReader {
       symbol: try optionalString(), isBuy: try optional().map { $0 == 1 }, quantity: try optionalString(),
       limitPrice: try optionalString(), orderID: try optionalString(), clientID: try optionalString(),
       userref: try optional().map { Int64(bitPattern: $0) }, hasOwnUserref: try flag(), stage: try stage(),
-      isUnknown: try flag(), cancelsOnDisconnect: try flag(), isCancelWanted: try flag(),
+      isUnknown: try flag(), isBeingEdited: try flag(), cancelsOnDisconnect: try flag(), isCancelWanted: try flag(),
       fills: try list { (reader) throws(StateFault) in try reader.text() })
   }
 

@@ -32,7 +32,7 @@ public struct BridgeState: Sendable {
   }
 
   /// Raised with every change of the format.
-  static let version: UInt64 = 2
+  static let version: UInt64 = 3
   private static let magic = Array("kraken-bridge state ".utf8)
 
   public var fanOut: FanOutState

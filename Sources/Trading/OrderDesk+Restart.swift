@@ -25,6 +25,8 @@ public struct SavedOrder: Sendable, Equatable {
   /// What its owner was told last, `unknown` aside.
   public var stage: OrderStage
   public var isUnknown: Bool
+  /// An edit was under way: `orderID` may have ended without the order having ended.
+  public var isBeingEdited: Bool
   public var cancelsOnDisconnect: Bool
   public var isCancelWanted: Bool
   /// Ids of fills that were told.
@@ -33,7 +35,8 @@ public struct SavedOrder: Sendable, Equatable {
   public init(
     holder: HolderID, requestID: String?, sentAt: Int64, patience: Int64, symbol: String?, isBuy: Bool?,
     quantity: String?, limitPrice: String?, orderID: String?, clientID: String?, userref: Int64?, hasOwnUserref: Bool,
-    stage: OrderStage, isUnknown: Bool, cancelsOnDisconnect: Bool, isCancelWanted: Bool, fills: [String]
+    stage: OrderStage, isUnknown: Bool, isBeingEdited: Bool, cancelsOnDisconnect: Bool, isCancelWanted: Bool,
+    fills: [String]
   ) {
     self.holder = holder
     self.requestID = requestID
@@ -49,6 +52,7 @@ public struct SavedOrder: Sendable, Equatable {
     self.hasOwnUserref = hasOwnUserref
     self.stage = stage
     self.isUnknown = isUnknown
+    self.isBeingEdited = isBeingEdited
     self.cancelsOnDisconnect = cancelsOnDisconnect
     self.isCancelWanted = isCancelWanted
     self.fills = fills
@@ -77,8 +81,8 @@ extension OrderDesk {
         quantity: order.facts.quantity?.description, limitPrice: order.facts.limitPrice?.description,
         orderID: order.orderID, clientID: order.facts.clientID, userref: order.facts.userref,
         hasOwnUserref: order.hasOwnUserref, stage: order.progress.reached, isUnknown: order.progress.isUnknown,
-        cancelsOnDisconnect: order.cancelsOnDisconnect, isCancelWanted: order.isCancelWanted,
-        fills: order.fills.sorted())
+        isBeingEdited: order.edit != nil, cancelsOnDisconnect: order.cancelsOnDisconnect,
+        isCancelWanted: order.isCancelWanted, fills: order.fills.sorted())
     }
   }
 
@@ -121,13 +125,14 @@ extension OrderDesk {
     let isHeld = holders[saved.holder] != nil
     order.cancelsOnDisconnect = saved.cancelsOnDisconnect
     order.isCancelWanted = saved.isCancelWanted || saved.cancelsOnDisconnect && !isHeld
+    if let id = saved.orderID, saved.isBeingEdited { order.edit = PendingEdit(orderID: id, isUncertain: true) }
     orders[key] = order
     if let id = saved.orderID { byOrderID[id] = key }
     if let id = saved.clientID { byClientID[id] = key }
     if saved.hasOwnUserref, let userref = saved.userref { byUserref[userref] = key }
     holders[saved.holder]?.orders.append(key)
     holders[saved.holder]?.hasPlacedOrders = true
-    guard saved.orderID == nil, orders[key]?.progress.lose() == true else { return }
+    guard saved.orderID == nil || saved.isBeingEdited, orders[key]?.progress.lose() == true else { return }
     tell(.unknown, of: key, [Field("reason", quoted: "the bridge was restarted")])
   }
 }

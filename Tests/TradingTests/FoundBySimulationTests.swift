@@ -53,6 +53,22 @@ import Testing
     #expect(last.stages == ["filled"])
   }
 
+  /// An edit whose answer a restart had cut off used to be forgotten: the order was told to be canceled, and lived on.
+  @Test func anEditSurvivesARestart() throws {
+    var before = try DoubtTests.open()
+    try before.request("edit_order", #"{"order_id":"O1","symbol":"BTC/USD","order_qty":2}"#, id: "8")
+    #expect(before.lose().stages == ["unknown"])
+    var after = DeskHarness(isReady: false)
+    after.now = before.now
+    after.take(after.desk.restore(before.desk.savedOrders, holds: [], now: after.now))
+    after.ready()
+    let edited = #"{"order_id":"O2","ord_ref_id":"O1","exec_type":"new","order_status":"new","order_qty":2}"#
+    let told = after.snapshot([edited]).told
+    #expect(told.map(\.stage) == ["open"])
+    #expect(told.map { member($0.data, "order_id") } == ["O2"])
+    #expect(after.report(#"{"order_id":"O2","exec_type":"canceled","order_status":"canceled"}"#).stages == ["canceled"])
+  }
+
   /// Reports may be slower than a look-up. What they tell of an order that is over used to be told as its end again.
   @Test func nothingIsToldAfterTheEnd() throws {
     var harness = try DoubtTests.open()
