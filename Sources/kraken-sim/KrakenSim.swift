@@ -32,7 +32,7 @@ struct KrakenSim: AsyncParsableCommand {
         /v2        market data
         /auth/v2   executions, balances and orders
         /l3/v2     books by order
-        /0/…       REST: public calls, GetWebSocketsToken, Balance, OpenOrders, ClosedOrders, QueryOrders
+        /0/…       REST: public calls, tokens, balances, orders and queries of them
 
       Signed calls take the key and secret of a demonstration account, no secrets at all, unless others are given:
 
