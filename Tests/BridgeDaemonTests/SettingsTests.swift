@@ -185,13 +185,15 @@ struct SettingsTests {
         == ["c.yaml:1: account.users is \"master\": allowed is \"all\"; without it the account alone is followed"])
     // What can not be told of all users can not be pinned either.
     let pinned = problems("account: {users: all}\nsubscriptions: [{channel: open_orders}, {channel: own_trades}]")
-    #expect(pinned.count == 1 && pinned[0].hasPrefix("c.yaml:2: subscriptions.0") && pinned[0].contains("account.users"))
+    #expect(pinned.count == 1 && pinned[0].hasPrefix("c.yaml:2: subscriptions.0"))
+    #expect(pinned.first?.contains("account.users") == true)
     #expect(problems("subscriptions: [{channel: open_orders}]").isEmpty)
   }
 
   /// Without snapshots only REST can tell what became of orders.
   @Test(arguments: [
-    ("users: all", "enabled: true", true), ("users: all", "enabled: false", false), ("rebased: true", "enabled: true", false),
+    ("users: all", "enabled: true", true), ("users: all", "enabled: false", false),
+    ("rebased: true", "enabled: true", false),
   ])
   func ordersOfAllUsersWantAKey(account: String, trading: String, isWarned: Bool) throws {
     let yaml = "account: {\(account)}\ntrading: {\(trading)}\ncredentials: {token-command: /bin/token}"

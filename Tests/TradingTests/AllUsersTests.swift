@@ -59,7 +59,8 @@ import Testing
     var harness = try DoubtTests.open()
     try harness.request("edit_order", #"{"order_id":"O1","symbol":"BTC/USD","order_qty":2}"#, id: "8")
     #expect(harness.begin().queries.isEmpty)
-    let query = try #require(harness.answer(#"{"method":"edit_order","req_id":4503599627370498,\#(answer)}"#).queries.first)
+    let queries = harness.answer(#"{"method":"edit_order","req_id":4503599627370498,\#(answer)}"#).queries
+    let query = try #require(queries.first)
     #expect(query.form == form)
     let id = String(form.dropFirst(5))
     #expect(
