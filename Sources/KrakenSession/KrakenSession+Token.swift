@@ -14,7 +14,9 @@ struct Authority: Sendable {
   var isAwaited = false
   /// Requests with this id or a higher one carry the token; refusals of older ones say nothing about it.
   var firstRequest: UInt64 = 0
+  /// Replacements, the last of them at this time; monotonic.
   var renewals = 0
+  var renewedAt: Int64?
 }
 
 extension KrakenSession {
@@ -66,8 +68,11 @@ extension KrakenSession {
   mutating func replacesToken(refused request: UInt64, _ actions: inout [SessionAction]) -> Bool {
     guard configuration.usesToken else { return false }
     guard authority.token != nil, request >= authority.firstRequest else { return true }
+    // A token may well be refused again, days later.
+    if let renewedAt = authority.renewedAt, latest - renewedAt >= forgivenAfter { authority.renewals = 0 }
     guard authority.renewals < configuration.tokenRenewalsMax else { return false }
     authority.renewals += 1
+    authority.renewedAt = latest
     authority.token = nil
     requestToken(&actions)
     return true

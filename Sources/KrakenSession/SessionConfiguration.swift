@@ -7,7 +7,7 @@ import KrakenWire
 public struct SessionConfiguration: Sendable, Equatable {
   /// Whether requests on this endpoint carry a token.
   public var usesToken = false
-  /// How often in the life of a connection a refused token is replaced.
+  /// How often a refused token is replaced on one connection, unless the last time is `forgivenAfter` ago.
   public var tokenRenewalsMax = 3
 
   // MARK: Connecting

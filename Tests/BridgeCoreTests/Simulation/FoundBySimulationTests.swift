@@ -2,7 +2,9 @@
 
 import BridgeCore
 import FanOut
+import JSONText
 import KrakenSession
+import KrakenWire
 import MarketData
 import Testing
 
@@ -45,6 +47,34 @@ import Testing
     let snapshot = try #require(lines.firstIndex { $0.contains("\"channel\":\"ticker\",\"type\":\"snapshot\"") })
     let stale = try #require(lines.firstIndex { $0.contains("\"reason\":\"dropped\"") })
     #expect(snapshot < stale)
+  }
+
+  /// A connection that had replaced its token three times in all its life used to keep the fourth worthless one, and
+  /// every order was refused from then on.
+  @Test func aTokenCanBeReplacedAgainAfterAWhile() throws {
+    var configuration = SessionConfiguration()
+    configuration.usesToken = true
+    var session = KrakenSession(configuration: configuration, seed: 1)
+    var budget = AttemptBudget()
+    var now = Moment(monotonic: 1_000_000_000, wall: 1_790_000_000_000_000_000)
+    func isNeeded(_ actions: [SessionAction]) -> Bool {
+      actions.contains { if case .needToken = $0 { true } else { false } }
+    }
+    let token = Secret(byteCount: 8) { $0.initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "t")) }
+    session.start(now: now)
+    _ = session.deadlineReached(now: now, budget: &budget)
+    _ = session.transportOpened(now: now)
+    var parser = JSONParser()
+    let status = Array("{\"channel\":\"status\",\"type\":\"update\",\"data\":[{\"system\":\"online\"}]}".utf8)
+    try parser.withDocument(status) { _ = session.received($0, now: now) }
+    session.tokenArrived(token, now: now)
+    for _ in 0..<configuration.tokenRenewalsMax {
+      #expect(isNeeded(session.tokenRefused(now: now)))
+      session.tokenArrived(token, now: now)
+    }
+    #expect(!isNeeded(session.tokenRefused(now: now)))
+    now = now.advanced(by: configuration.forgivenAfter)
+    #expect(isNeeded(session.tokenRefused(now: now)))
   }
 }
 
