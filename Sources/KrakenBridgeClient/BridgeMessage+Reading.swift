@@ -69,6 +69,7 @@ extension Event {
         channel: channel, symbol: envelope.symbol, asset: envelope.asset, depth: envelope.depth,
         interval: envelope.interval, eventTrigger: envelope.eventTrigger),
       kind: type == "snapshot" ? .snapshot : type == "update" ? .update : .other(type),
+      isPartial: envelope.partial ?? false,
       seq: envelope.seq ?? 0,
       previous: envelope.previous,
       time: envelope.time,

@@ -156,6 +156,8 @@ public struct Event: Sendable, Equatable {
   public var line: RawLine
   public var topic: Topic
   public var kind: Kind
+  /// A snapshot of what has come so far, not of all there is: the account's configuration keeps Kraken from telling.
+  public var isPartial = false
   /// Strictly increasing over the whole bridge; the largest one seen is what to give as `since`.
   public var seq: UInt64
   /// The `seq` of the line before in the same topic; absent on a snapshot.

@@ -18,6 +18,7 @@ struct Envelope {
   var depth: Int?
   var interval: Int?
   var eventTrigger: String?
+  var partial: Bool?
   var seq: UInt64?
   var previous: UInt64?
   var time: String?
@@ -49,6 +50,7 @@ struct Envelope {
       case "depth": depth = value.int64.map { Int($0) }
       case "interval": interval = value.int64.map { Int($0) }
       case "event_trigger": eventTrigger = value.string
+      case "partial": partial = value.bool
       case "seq": seq = value.uint64
       case "prev": previous = value.uint64
       case "time": time = value.string

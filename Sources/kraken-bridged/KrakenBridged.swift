@@ -125,7 +125,8 @@ struct KrakenBridged: ParsableCommand {
     do {
       let settings = try source.read()
       for warning in settings.warnings { print("warning: \(warning)") }
-      print("\(settings.configurationPath): nothing is wrong")
+      let file = settings.configurationPath + (settings.hasConfigurationFile ? "" : " does not exist, so defaults hold")
+      print("\(file): nothing is wrong")
     } catch {
       print(error.description)
       throw ExitCode(78)

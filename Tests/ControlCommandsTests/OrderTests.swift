@@ -189,6 +189,25 @@ import Testing
         == #"{"method":"subscribe","params":{"channel":"executions","snap_orders":true,"snap_trades":false,"form":"merged"},"req_id":1}"#)
   }
 
+  /// A snapshot without a beginning must not look like all there is.
+  @Test func partialSnapshotsSaySo() async {
+    let daemon = ScriptedBridge { peer in
+      peer.greet()
+      peer.serve { _, line in
+        line.contains("balances")
+          ? [#"{"channel":"balances","type":"snapshot","seq":5,"data":[{"asset":"BTC","user":"U1","balance":1.20,"wallets":[]},{"asset":"BTC","balance":7,"wallets":[]}]}"#]
+          : [#"{"channel":"executions","type":"snapshot","form":"merged","partial":true,"seq":5,"data":[]}"#]
+      }
+    }
+    defer { daemon.stop() }
+    let balances = await run("balances", "--format", "csv", "--socket", daemon.path)
+    #expect(balances.lines == ["asset,balance,wallets,user", "BTC,1.20,,U1", "BTC,7,,"])
+    #expect(balances.errors == "")
+    let executions = await run("executions", "--format", "table", "--socket", daemon.path)
+    #expect(executions.status == 0 && executions.errors.contains("not all there is"))
+    #expect(await run("executions", "--format", "json", "--socket", daemon.path).errors == "")
+  }
+
   @Test func othersOrdersAreNotOurs() {
     var progress = OrderProgress(answersExpected: 1, goal: .settled)
     #expect(BridgeMessage(line: Array(Self.stage("open", request: 2).utf8)).map { progress.take($0) } == false)

@@ -18,6 +18,7 @@ import Testing
     #expect(event.kind == .update)
     #expect(event.seq == 1_868_000_000_000_042)
     #expect(event.previous == 1_868_000_000_000_017)
+    #expect(!event.isPartial)
     #expect(event.time == "2026-10-09T00:34:21.060761Z")
     #expect(event.received == "2026-10-09T00:34:21.084312907Z")
     #expect(event.data["asks"]?.elements.first?["price"]?.digits == "81781.90")

@@ -36,6 +36,9 @@ struct AccountOptions: ParsableArguments {
       case .disconnected(let error, _): console.complain("\(error.message); trying to connect again")
       case .message(.answer(let answer)): _ = try answer.orThrow()
       case .message(.event(let event)) where event.kind == .snapshot:
+        if event.isPartial, format != .json {
+          console.complain("this is what has come since the bridge follows all users, not all there is")
+        }
         switch format {
         case .json: try console.write(line: event.line.bytes)
         case .table: for line in table(event.data.elements).aligned(options.style(on: console)) { try console.write(line: line) }
@@ -67,13 +70,16 @@ struct BalancesCommand: ControlCommand {
   }
 
   static func table(_ elements: [JSON]) -> Table {
-    Table(
-      columns: [.text("asset"), .number("balance"), .text("wallets")],
+    // Several users' holdings of one asset are told apart.
+    let namesUsers = elements.contains { $0["user"] != nil }
+    return Table(
+      columns: [.text("asset"), .number("balance"), .text("wallets")] + (namesUsers ? [.text("user")] : []),
       rows: elements.map { element in
         let wallets = element["wallets"]?.elements.map { wallet in
           [wallet["type"], wallet["id"], wallet["balance"]].compactMap { $0?.plainText }.joined(separator: " ")
         }
-        return [element["asset"]?.plainText ?? "", element["balance"]?.plainText ?? "", wallets?.joined(separator: ", ") ?? ""]
+        let user = namesUsers ? [element["user"]?.plainText ?? ""] : []
+        return [element["asset"]?.plainText ?? "", element["balance"]?.plainText ?? "", wallets?.joined(separator: ", ") ?? ""] + user
       })
   }
 }
