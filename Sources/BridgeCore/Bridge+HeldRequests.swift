@@ -32,7 +32,8 @@ extension Bridge {
       return answerSnapshot(connection.id, topic, head, now: now)
     }
     let upstream = upstream(key.channel.upstreamName)
-    guard upstream.isConnected || upstream.name != .public && !upstream.hadOutcome else {
+    let mayComeUp = upstream.name != .public && !upstream.hadOutcome && !isShuttingDown
+    guard upstream.isConnected || mayComeUp else {
       let what = key.name.isEmpty ? key.channel.rawValue : "\(key.channel.rawValue) \(key.name)"
       throw RequestFault(.upstreamOffline, "no connection to Kraken, and \(what) is not at hand")
     }

@@ -49,6 +49,18 @@ import Testing
     #expect(snapshot < stale)
   }
 
+  /// What is asked for while the bridge hands over to the next process is answered by it or never: a snapshot of the
+  /// account used to be waited for.
+  @Test func aSnapshotAskedForWhileHandingOverIsAnswered() {
+    var talk = Talk(hasAccount: true)
+    talk.open()
+    let reader = talk.connect(listener: 0)
+    talk.bridge.beginHandover(now: talk.now)
+    talk.turn()
+    talk.ask(reader, "snapshot own_trades")
+    #expect(talk.lines(reader).contains { $0.contains("\"code\":\"upstream_offline\"") })
+  }
+
   /// A connection that had replaced its token three times in all its life used to keep the fourth worthless one, and
   /// every order was refused from then on.
   @Test func aTokenCanBeReplacedAgainAfterAWhile() throws {
@@ -96,18 +108,18 @@ private struct Talk {
   var now = Moment(monotonic: 1_000_000_000, wall: 1_790_000_000_000_000_000)
   var sockets = Sockets()
 
-  init() {
+  init(hasAccount: Bool = false) {
     let lag = LagLimits(bytes: .max, duration: .seconds(3600))
     var limits = BridgeLimits()
     limits.linger = .zero
-    bridge = Bridge(
-      configuration: BridgeConfiguration(
-        version: "1.0.0", pid: 1, publicURL: "wss://exchange.invalid/v2", session: SessionConfiguration(),
-        listeners: [
-          ListenerPolicy(name: "bridge.sock", lag: lag),
-          ListenerPolicy(name: "feed.sock", preset: .everything, lag: lag),
-        ], limits: limits, ownUID: 990, budget: AttemptBudget()),
-      seed: 1, now: now)
+    var configuration = BridgeConfiguration(
+      version: "1.0.0", pid: 1, publicURL: "wss://exchange.invalid/v2", session: SessionConfiguration(),
+      listeners: [
+        ListenerPolicy(name: "bridge.sock", allowsAccount: hasAccount, lag: lag),
+        ListenerPolicy(name: "feed.sock", preset: .everything, lag: lag),
+      ], limits: limits, ownUID: 990, budget: AttemptBudget())
+    configuration.hasCredentials = hasAccount
+    bridge = Bridge(configuration: configuration, seed: 1, now: now)
     bridge.start(now: now)
   }
 
