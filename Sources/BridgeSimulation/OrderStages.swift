@@ -54,7 +54,8 @@ struct ToldOrder {
     guard rank >= before else { return "\(next) after \(stage ?? "")" }
     guard stage != nil || next == "submitted" else { return "\(next) comes first" }
     if let fill = data["exec_id"]?.string, data["exec_type"]?.isEqual(to: "trade") ?? false {
-      guard fills.insert(fill).inserted else { return "fill \(fill) twice" }
+      // After a doubt everything that is known is said again, the last fill with it.
+      guard fills.insert(fill).inserted || isUnknown else { return "fill \(fill) twice" }
     }
     let isStep = isUnknown || mayHaveSkipped || follows(next, rank: rank, before: before, data)
     guard isStep else { return "\(next) right after \(stage ?? "")" }
