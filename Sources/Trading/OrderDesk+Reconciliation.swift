@@ -91,7 +91,9 @@ extension OrderDesk {
   private mutating func claimEdited(_ reports: [ExecutionReport], now: Moment) {
     for report in reports where report.isOpenOrder && byOrderID[report.orderID] == nil {
       let named = report.clientID.flatMap { byClientID[$0] } ?? report.parentID.flatMap { byOrderID[$0] }
-      guard let key = named, let edit = orders[key]?.edit, edit.isUncertain else { continue }
+      guard let key = named, let order = orders[key], let edit = order.edit, edit.isUncertain,
+        order.facts.agree(with: report)
+      else { continue }
       moveOrder(key, from: edit.orderID, to: report.orderID, now: now)
     }
   }

@@ -133,6 +133,8 @@ extension OrderDesk {
 
   /// Whether an order of Kraken's is the one that is looked for.
   private func isSame(_ found: RESTOrder, _ order: TrackedOrder, _ key: OrderKey) -> Bool {
+    // The order that closes a filled one names it like an edited one, and is on the other side.
+    if let isBuy = found.isBuy, isBuy != order.facts.isBuy ?? isBuy { return false }
     if let orderID = order.orderID {
       guard let edit = order.edit, found.id != edit.orderID else {
         // While an edit is in doubt, only the open order says anything by its old id.
@@ -143,7 +145,6 @@ extension OrderDesk {
     }
     guard byOrderID[found.id] == nil else { return false }
     if let openedAt = found.openedAt, openedAt < earliestTime(of: order) { return false }
-    if let isBuy = found.isBuy, isBuy != order.facts.isBuy ?? isBuy { return false }
     if let clientID = order.facts.clientID { return found.clientID == clientID }
     guard let userref = order.facts.userref, found.userref == userref else { return false }
     return order.hasOwnUserref || order.facts.isLike(found.isBuy, found.quantity, found.limitPrice)

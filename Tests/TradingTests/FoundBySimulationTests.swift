@@ -127,6 +127,28 @@ import Testing
     #expect(actions.stages.last == "filled")
   }
 
+  /// It also names the first order, like an order that an edit has made of it. With an edit in doubt it used to be taken
+  /// for that, in the executions or over REST.
+  @Test(arguments: [true, false]) func aClosingOrderIsNoEdit(isInTheSnapshot: Bool) throws {
+    var harness = try DoubtTests.open()
+    try harness.request("edit_order", #"{"order_id":"O1","symbol":"BTC/USD","order_qty":2}"#, id: "8")
+    harness.lose()
+    harness.ready()
+    let closing = #"{"order_id":"O2","ord_ref_id":"O1","side":"sell","exec_type":"new","order_status":"new","order_qty":2}"#
+    let search = harness.snapshot(isInTheSnapshot ? [closing] : [])
+    #expect(search.stages == [])
+    let next = harness.queryAnswer(
+      search.queries[0].id,
+      #"{"error":[],"result":{"open":{"O2":{"refid":"O1","status":"open","vol_exec":"0.0","descr":{"type":"sell"}}}}}"#)
+    let last = harness.queryAnswer(
+      next.queries[0].id,
+      #"{"error":[],"result":{"closed":{"O1":{"status":"closed","vol_exec":"2.0","descr":{"type":"buy"}}}}}"#)
+    let byID = try #require(last.queries.first)
+    let end = harness.queryAnswer(
+      byID.id, #"{"error":[],"result":{"O1":{"status":"closed","vol_exec":"2.0","descr":{"type":"buy"}}}}"#)
+    #expect(end.stages == ["filled"])
+  }
+
   /// A name may be used again once its order is over. After a restart the desk does not know the first order any more,
   /// and used to take its end for the second's, whatever that asked for.
   @Test func anotherOrderOfTheNameIsNotTakenForIt() throws {
