@@ -30,7 +30,7 @@ struct AccountModel {
     if channel == .executions {
       if isSnapshot { snapshots += 1 }
       if isSnapshot { orders = OrderRecords() }
-      if isSnapshot { _ = orders?.begin(data) } else { data.forEachElement { _ = orders?.update($0, symbol: nil, time: nil) } }
+      if isSnapshot { _ = orders?.begin(data, isKrakens: true) } else { data.forEachElement { _ = orders?.update($0, symbol: nil, time: nil) } }
     } else {
       if isSnapshot { balances = BalanceRecords() }
       if isSnapshot { _ = balances?.begin(data) } else { data.forEachElement { _ = balances?.update($0) } }

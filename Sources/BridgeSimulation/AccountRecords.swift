@@ -77,16 +77,19 @@ struct OrderRecords {
   }
 
   /// A snapshot: open orders and fills, told apart by the name that only fills have.
-  mutating func begin(_ items: WireValue) -> String? {
+  /// - Parameter isKrakens: a fill then says less of its order than the order itself, which stands before it; readers
+  ///   are given fills with everything that was known then.
+  mutating func begin(_ items: WireValue, isKrakens: Bool = false) -> String? {
     orders = [:]
     fills = []
     openDigest = 0
     var fault: String?
     items.forEachElement { item in
       guard let id = item["order_id"]?.string else { return fault = "an order without order_id" }
-      var record = orders[id] ?? OrderRecord()
+      let isFill = item["exec_id"] != nil
+      var record = (isFill && !isKrakens ? nil : orders[id]) ?? OrderRecord()
       record.merge(item, without: Self.ofFills)
-      if item["exec_id"] != nil {
+      if isFill {
         addFill(item, of: record)
       } else {
         keep(record, id, item)
