@@ -93,7 +93,7 @@ enum RequestText {
 
   private static func parameter(_ channel: TopicName.Channel, _ value: Int) -> String {
     switch channel {
-    case .book: ",\"depth\":\(value)"
+    case .book, .level3: ",\"depth\":\(value)"
     case .ohlc: ",\"interval\":\(value)"
     default: ""
     }

@@ -62,16 +62,15 @@ struct ReplayedBook {
   // MARK: CRC-32
 
   var checksum: UInt32 {
-    var crc: UInt32 = 0xFFFF_FFFF
-    for level in asks.prefix(10) { Self.feed(level, &crc) }
-    for level in bids.prefix(10) { Self.feed(level, &crc) }
-    return ~crc
+    Self.checksum(of: (asks.prefix(10) + bids.prefix(10)).flatMap { [$0.price, $0.quantity] })
   }
 
-  private static func feed(_ level: Level, _ crc: inout UInt32) {
-    for number in [level.price, level.quantity] {
+  static func checksum(of numbers: [Int64]) -> UInt32 {
+    var crc: UInt32 = 0xFFFF_FFFF
+    for number in numbers {
       for digit in String(number).utf8 { crc = crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ digit)] }
     }
+    return ~crc
   }
 
   private static let table: [UInt32] = (0..<256).map { index in

@@ -9,7 +9,7 @@ struct TopicName: Hashable {
   enum Channel: String {
     case ticker, spread, book, trade, ohlc, instrument, status
     // The account's.
-    case executions, balances
+    case executions, balances, level3
     case openOrders = "open_orders"
     case ownTrades = "own_trades"
   }
@@ -41,14 +41,14 @@ struct TopicName: Hashable {
     self.symbol = symbol
     self.isAsset = isAsset
     self.form = form
-    self.parameter = parameter ?? (channel == .book ? 10 : channel == .ohlc ? 1 : 0)
+    self.parameter = parameter ?? (channel == .book || channel == .level3 ? 10 : channel == .ohlc ? 1 : 0)
     self.isBBO = isBBO
   }
 
   /// From an object that has the keys of a topic: an event line, an answer's result, an entry of `stale`.
   init?(_ object: WireValue) {
     guard let channel = object["channel"]?.string.flatMap(Channel.init(rawValue:)) else { return nil }
-    guard channel.link == .public else {
+    guard channel.link != .private else {
       // Lines about one order name its pair; the topic is one for the whole account.
       self.init(channel, form: Form(object))
       return
@@ -65,9 +65,15 @@ extension TopicName.Channel {
   var link: LinkName {
     switch self {
     case .executions, .balances, .openOrders, .ownTrades: .private
+    case .level3: .level3
     default: .public
     }
   }
+}
+
+extension TopicName.Channel {
+  /// One subscription of a symbol serves every depth.
+  var hasDepth: Bool { self == .book || self == .level3 }
 }
 
 extension TopicName.Form {

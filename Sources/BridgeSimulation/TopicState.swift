@@ -38,6 +38,7 @@ enum TopicState {
   case series(SeriesState)
   case orders(OrderRecords)
   case balances(BalanceRecords)
+  case queue(ReplayedQueue)
   case value(UInt64)
 
   static let tradesKept = 50
@@ -52,6 +53,7 @@ enum TopicState {
     case .ohlc: .series(SeriesState(kept: candlesKept))
     case .executions, .openOrders, .ownTrades: .orders(OrderRecords(topic))
     case .balances: .balances(BalanceRecords())
+    case .level3: .queue(ReplayedQueue(depth: topic.parameter))
     default: .value(0)
     }
   }
@@ -62,6 +64,7 @@ enum TopicState {
     case .series(let series): series.digest
     case .orders(let orders): orders.digest
     case .balances(let balances): balances.digest
+    case .queue(let queue): queue.digest(depth: queue.depth)
     case .value(let digest): digest
     }
   }
@@ -78,6 +81,10 @@ enum TopicState {
   mutating func update(_ topic: TopicName, _ data: WireValue) -> String? {
     switch self {
     case .orders: return "an order's line needs its envelope"
+    case .queue(var queue):
+      self = .value(0)
+      defer { self = .queue(queue) }
+      return queue.apply(data)
     case .balances(var balances):
       defer { self = .balances(balances) }
       return balances.update(data)
@@ -104,7 +111,7 @@ enum TopicState {
   static func snapshot(_ topic: TopicName, _ data: WireValue) -> (state: TopicState, fault: String?) {
     var state = empty(topic)
     switch state {
-    case .book, .value:
+    case .book, .queue, .value:
       guard data.kind == .object else { return (state, "a snapshot's data must be an object") }
       let fault = state.update(topic, data)
       return (state, fault)

@@ -23,6 +23,8 @@ struct UpstreamModel {
   /// Everything of one symbol; keys of series are `trade` and `ohlc` topics.
   struct Market {
     var book: Book?
+    /// The same by order.
+    var queue: (replay: ReplayedQueue, fault: String?)?
     /// The depth asked for; nil while nothing is asked for.
     var bookDepth: Int?
     var ticker: UInt64?
@@ -95,7 +97,7 @@ struct UpstreamModel {
     guard let channel = params["channel"]?.string.flatMap(TopicName.Channel.init(rawValue:)) else { return nil }
     let parameter = params["depth"]?.int ?? params["interval"]?.int ?? 0
     let isBBO = params["event_trigger"]?.isEqual(to: "bbo") ?? false
-    guard channel != .instrument, channel.link == .public else { return [UpstreamTopicName(channel, "")] }
+    guard channel != .instrument, channel.link != .private else { return [UpstreamTopicName(channel, "")] }
     var names: [UpstreamTopicName] = []
     params["symbol"]?.forEachElement {
       names.append(UpstreamTopicName(channel, $0.string ?? "", parameter: parameter, isBBO: isBBO))
@@ -108,24 +110,19 @@ struct UpstreamModel {
       if before.isGranted { return "\(name) is asked for although it is granted" }
       if let askedAt = before.askedAt, now - askedAt < answerDeadline { return "\(name) is asked for twice" }
     }
-    if name.channel == .book, let other = subscriptions.first(where: {
-      $0.key.channel == .book && $0.key.symbol == name.symbol && $0.key.parameter != name.parameter
+    if name.channel.hasDepth, let other = subscriptions.first(where: {
+      $0.key.channel == name.channel && $0.key.symbol == name.symbol && $0.key.parameter != name.parameter
     }) {
       return "\(name) is asked for beside \(other.key)"
     }
     subscriptions[name] = Subscription(askedAt: now, request: request)
-    if name.channel == .book { markets[name.symbol, default: Market()].bookDepth = name.parameter }
-    if name.channel == .book { markets[name.symbol]?.book = nil }
     forget(name)
+    if name.channel.hasDepth { markets[name.symbol, default: Market()].bookDepth = name.parameter }
     return nil
   }
 
   private mutating func unsubscribed(_ name: UpstreamTopicName) -> String? {
     subscriptions[name] = nil
-    if name.channel == .book {
-      markets[name.symbol]?.book = nil
-      markets[name.symbol]?.bookDepth = nil
-    }
     forget(name)
     touched.insert(name.symbol)
     return nil
@@ -134,6 +131,10 @@ struct UpstreamModel {
   private mutating func forget(_ name: UpstreamTopicName) {
     switch name.channel {
     case .trade, .ohlc: markets[name.symbol]?.series[TopicName(name.channel, name.symbol, parameter: name.parameter)] = nil
+    case .book, .level3:
+      markets[name.symbol]?.book = nil
+      markets[name.symbol]?.queue = nil
+      markets[name.symbol]?.bookDepth = nil
     case .executions, .balances:
       account.forget(name.channel)
       touched.insert("")
@@ -163,6 +164,7 @@ struct UpstreamModel {
     case "trade": seriesItems(.trade, data, isSnapshot: isSnapshot)
     case "ohlc": seriesItems(.ohlc, data, isSnapshot: isSnapshot)
     case "instrument": instrumentItems(data, isSnapshot: isSnapshot)
+    case "level3": data.forEachElement { queueItem($0, isSnapshot: isSnapshot, now: now) }
     case "executions": accountItems(.executions, root, data, isSnapshot: isSnapshot)
     case "balances": accountItems(.balances, root, data, isSnapshot: isSnapshot)
     case "status":
@@ -199,6 +201,18 @@ struct UpstreamModel {
     book.fault = book.replay.apply(item) ?? book.fault
     if book.fault != nil { bookFaults[symbol, default: 0] += 1 }
     markets[symbol]?.book = book
+  }
+
+  private mutating func queueItem(_ item: WireValue, isSnapshot: Bool, now: Int64) {
+    guard let symbol = item["symbol"]?.string, let depth = markets[symbol]?.bookDepth else { return }
+    touched.insert(symbol)
+    bookHeardAt[symbol] = now
+    if isSnapshot { markets[symbol]?.queue = (ReplayedQueue(depth: depth), nil) }
+    guard var queue = markets[symbol]?.queue else { return }
+    markets[symbol]?.queue = nil
+    queue.fault = queue.replay.apply(item) ?? queue.fault
+    if queue.fault != nil { bookFaults[symbol, default: 0] += 1 }
+    markets[symbol]?.queue = queue
   }
 
   private mutating func tickerItem(_ item: WireValue) {
@@ -253,52 +267,5 @@ struct UpstreamModel {
       guard let id = $0["id"]?.string else { return }
       instruments[TopicName(.instrument, id, isAsset: true)] = $0.digest()
     }
-  }
-
-  // MARK: The truth about a topic
-
-  enum Truth: Equatable {
-    case digest(UInt64)
-    /// It cannot be live, and why.
-    case nothing(String)
-  }
-
-  func truth(_ topic: TopicName) -> Truth {
-    guard isOpen else { return .nothing("there is no connection") }
-    let market = markets[topic.symbol]
-    switch topic.channel {
-    case .book:
-      guard let book = market?.book else { return .nothing("there was no snapshot since it was asked for") }
-      if let fault = book.fault { return .nothing(fault) }
-      guard topic.parameter <= book.replay.depth else { return .nothing("the book is only \(book.replay.depth) deep") }
-      return .digest(book.replay.digest(depth: topic.parameter))
-    case .ticker: return market?.ticker.map { .digest($0) } ?? .nothing("there was no ticker since it was asked for")
-    case .spread: return market?.spread.map { .digest($0) } ?? .nothing("there was no ticker since it was asked for")
-    case .trade, .ohlc:
-      guard let series = market?.series[topic] else { return .nothing("there were no data since it was asked for") }
-      return .digest(series.digest)
-    case .instrument: return instruments[topic].map { .digest($0) } ?? .nothing("there is no such instrument")
-    case .executions, .openOrders, .ownTrades, .balances: return account.truth(topic)
-    case .status: return status.map { .digest($0) } ?? .nothing("there was no status on this connection")
-    }
-  }
-}
-
-/// A bucket of requests like the one the exchange's limit means: a burst, and so many a second.
-struct RequestPace {
-  private let burst: Int
-  private let interval: Int64
-  private var fullAt = Int64.min
-
-  init(burst: Int, perSecond: Int) {
-    self.burst = burst
-    interval = .second / Int64(perSecond)
-  }
-
-  mutating func spend(now: Int64) -> Bool {
-    let full = max(fullAt, now)
-    guard full - now <= interval * Int64(burst - 1) else { return false }
-    fullAt = full + interval
-    return true
   }
 }

@@ -50,6 +50,12 @@ extension World {
         if let why = whyUnsettled(order, truth) { return "\(reader.model.name) \(OrderRegister.text(order.tag)) \(why)" }
       }
     }
+    // What the exchange has done and not told yet is on its way.
+    do {
+      try judgeTopics()
+    } catch {
+      return error.detail
+    }
     return nil
   }
 
@@ -65,8 +71,7 @@ extension World {
 
   func judgeTheAccount() throws(Violation) {
     guard plan.account != nil else { return }
-    let orders = exchange.accountOrders
-    let truth = TrueOrders(orders)
+    let truth = TrueOrders(exchange.accountOrders)
     for (tag, entry) in register.entries.enumerated() {
       try require(truth.count(of: tag) <= 1, "no order is sent twice", "\(OrderRegister.text(tag)) is there twice")
       guard entry.goesWithConnection, entry.isLeft else { continue }
@@ -74,16 +79,38 @@ extension World {
         !truth.isOpen(tag), "orders go with their connection", "\(OrderRegister.text(tag)) of \(entry.trader) is still open")
     }
     try judgeFills(truth)
+    try judgeTopics()
+  }
+
+  /// Whatever is live of the account says what the exchange knows.
+  private func judgeTopics() throws(Violation) {
+    let open = exchange.accountOrders.filter(\.isOpen)
     for topic in archive.topics where topic.isLive {
       switch topic.state {
-      case .orders(let records) where topic.name.channel == .openOrders || topic.name.channel == .executions && topic.name.form.isDisjoint(with: [.withoutOrders, .milestonesOnly]):
-        try judge(records.open, orders.filter(\.isOpen), topic.name)
+      case .orders(let records) where topic.name.tellsOpenOrders: try judge(records.open, open, topic.name)
       case .balances(let records):
         let told = records.assets.mapValues(\.balance)
         try require(told == exchange.balanceTexts, "balances are the exchange's own", "\(told)")
+      case .queue(let queue):
+        // A lost message cannot be noticed below the ten best prices.
+        let depth = hasLostMessages ? min(10, topic.name.parameter) : topic.name.parameter
+        try require(
+          queue.digest(depth: depth, withTimes: false) == exactQueue(of: topic.name).digest(depth: depth, withTimes: false),
+          "books by order are the exchange's own", "\(topic.name)")
       default: break
       }
     }
+  }
+
+  private func exactQueue(of topic: TopicName) -> ReplayedQueue {
+    var queue = ReplayedQueue(depth: topic.parameter)
+    for order in exchange.orderQueue(of: topic.symbol) {
+      guard let price = ReplayedBook.digits(Array(order.price.utf8)[...]),
+        let quantity = ReplayedBook.digits(Array(order.quantity.utf8)[...])
+      else { continue }
+      queue.add(.init(id: order.id, quantity: quantity, time: ""), at: price, isBid: order.isBid)
+    }
+    return queue
   }
 
   /// Whatever was filled was told, one by one, unless something was in doubt while the order lived.
@@ -119,6 +146,13 @@ extension World {
         filled == order.filled || filled == nil && order.tradeIDs.isEmpty, "open orders are the exchange's own",
         "\(topic) \(order.id): \(filled ?? "nothing") is told to be filled, and \(order.filled) is")
     }
+  }
+}
+
+extension TopicName {
+  /// Whether its lines are enough to know every open order.
+  fileprivate var tellsOpenOrders: Bool {
+    channel == .openOrders || channel == .executions && form.isDisjoint(with: [.withoutOrders, .milestonesOnly])
   }
 }
 

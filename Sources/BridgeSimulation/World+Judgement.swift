@@ -56,11 +56,12 @@ extension World {
 
   /// A book is given up only if it did not verify.
   private func judgeFault(_ topics: [TopicName]) throws(Violation) {
-    for symbol in Set(topics.filter { $0.channel == .book }.map(\.symbol)).sorted() {
-      booksGivenUp[symbol, default: 0] += 1
+    for book in Set(topics.filter(\.channel.hasDepth).map { TopicName($0.channel, $0.symbol) }) {
+      booksGivenUp[book, default: 0] += 1
+      let faults = models[Int(book.channel.link.rawValue)].bookFaults[book.symbol] ?? 0
       try require(
-        booksGivenUp[symbol] ?? 0 <= models[0].bookFaults[symbol] ?? 0, "a book fails for a reason",
-        "\(symbol): given up, but every message verifies")
+        booksGivenUp[book] ?? 0 <= faults, "a book fails for a reason",
+        "\(book): given up, but every message verifies")
     }
   }
 
@@ -101,11 +102,12 @@ extension World {
       if let why = whyUnsettled(reader) { return "\(reader.model.name): \(why)" }
     }
     if hasLostMessages, let symbol = unverifiedBook { return "no message has shown yet whether book \(symbol) misses one" }
-    for name in LinkName.allCases where name == .public || name == .private && plan.account != nil {
+    for name in LinkName.allCases where name == .public || plan.account != nil {
       let link = link(name)
+      let wanted = wantedUpstream(name)
+      if wanted.isEmpty, !link.isOpen { continue }
       guard link.isOpen, !link.isDead, let connection = link.connection else { return "there is no connection \(name.text)" }
       let asked = exchange.subscriptions(of: connection)
-      let wanted = wantedUpstream(name)
       guard asked == wanted else { return "subscribed are \(asked), wanted \(wanted)" }
     }
     return whyAccountUnsettled()
@@ -115,7 +117,8 @@ extension World {
   /// checksum of the next message.
   private var unverifiedBook: String? {
     archive.topics.first {
-      $0.isLive && $0.name.channel == .book && (models[0].bookHeardAt[$0.name.symbol] ?? 0) <= lossesEnd
+      $0.isLive && $0.name.channel.hasDepth
+        && (models[Int($0.name.channel.link.rawValue)].bookHeardAt[$0.name.symbol] ?? 0) <= lossesEnd
     }?.name.symbol
   }
 
@@ -144,17 +147,18 @@ extension World {
 
   /// What Kraken should be asked for, as the exchange describes it. Who trades is told of executions in any case.
   private func wantedUpstream(_ link: LinkName) -> [String] {
-    var names: Set<UpstreamTopicName> = [UpstreamTopicName(link == .public ? .instrument : .executions, "")]
+    var names: Set<UpstreamTopicName> = []
+    if link != .level3 { names.insert(UpstreamTopicName(link == .public ? .instrument : .executions, "")) }
     var depths: [String: Int] = [:]
     for topic in readers.flatMap(\.expected) + plan.pinnedTopics {
       guard topic.channel.link == link, let name = UpstreamTopicName(topic) else { continue }
-      if name.channel == .book {
+      if name.channel.hasDepth {
         depths[name.symbol] = max(depths[name.symbol] ?? 0, name.parameter)
       } else {
         names.insert(name)
       }
     }
-    for (symbol, depth) in depths { names.insert(UpstreamTopicName(.book, symbol, parameter: depth)) }
+    for (symbol, depth) in depths { names.insert(UpstreamTopicName(link == .public ? .book : .level3, symbol, parameter: depth)) }
     return names.map(\.description).sorted()
   }
 

@@ -31,6 +31,10 @@ extension World {
       let symbols = exchange.instruments.map(\.symbol)
       reader.wants = Self.accountTopics.filter { _ in manners.onceIn(role == .trader ? 4 : 2) }
       if manners.onceIn(2) { reader.wants.append(randomTopic(symbols)) }
+      if manners.onceIn(2) {
+        let symbol = manners.pick(symbols)
+        for depth in manners.pick([[10], [100], [10, 100]]) { reader.wants.append(TopicName(.level3, symbol, parameter: depth)) }
+      }
       if reader.wants.isEmpty { reader.wants = [manners.pick(Self.accountTopics)] }
       behave(reader)
       readers.append(reader)

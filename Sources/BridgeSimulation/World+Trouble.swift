@@ -29,7 +29,7 @@ extension World {
   }
 
   /// Where there is an account, troubles are shared among its connections and the market's.
-  private var anyLink: LinkName { plan.account == nil ? .public : trouble.pick([.public, .private, .private]) }
+  private var anyLink: LinkName { plan.account == nil ? .public : trouble.pick([.public, .private, .private, .level3]) }
 
   /// The connection ends without a word from either side.
   private func cutLink(_ name: LinkName) {
@@ -71,7 +71,7 @@ extension World {
     case .pairStatus: fault.text = trouble.pick(["online", "cancel_only", "post_only", "maintenance", "delisted"])
     case .stall, .maintenance: fault.flag = trouble.onceIn(2)
     case .emptySide: fault.text = trouble.pick(["bids", "asks"])
-    case .sequenceGap, .sequenceRepeat, .sequenceRestart: fault.channel = trouble.pick(Self.accountChannels)
+    case .sequenceGap, .sequenceRepeat, .sequenceRestart: fault.channel = trouble.pick([.executions, .balances])
     case .restStatus: fault.code = trouble.pick([429, 500, 502, 503, 520])
     case .restError:
       fault.text = trouble.pick(["EService:Unavailable", "EAPI:Rate limit exceeded", "EGeneral:Internal error"])
@@ -94,7 +94,7 @@ extension World {
   ]
   private static let detectable = Fault.Name.allCases.filter { !undetectable.contains($0) && !ofAccounts.contains($0) }
   private static let channels: [ChannelName] = [.ticker, .book, .trade, .ohlc, .instrument]
-  private static let accountChannels: [ChannelName] = [.executions, .balances]
+  private static let accountChannels: [ChannelName] = [.executions, .balances, .level3]
 
   // MARK: The end of trouble
 

@@ -6,7 +6,9 @@
 //   World+Readers    who connects, asks, reads, stops, leaves
 //   World+Trouble    faults, steps of the wall clock
 //   World+Restart    the bridge stops or dies, and another one takes its place
+//   World+Traders    orders, and what is done with them
 //   World+Judgement  what has to hold after every turn, and in the end
+//   World+AccountJudgement  the same of the account
 
 import BridgeCore
 import FanOut
@@ -68,7 +70,7 @@ final class World {
   var tapLine: [UInt8] = []
   var tapIsGreeted = false
   /// How often each symbol's book was given up in this life.
-  var booksGivenUp: [String: Int] = [:]
+  var booksGivenUp: [TopicName: Int] = [:]
   var readers: [Reader] = []
   var readerOf: [SubscriberID: Reader] = [:]
   /// Readers that were written to in this turn.
@@ -246,19 +248,6 @@ final class World {
   func note(_ bytes: ArraySlice<UInt8>) { digest.feed(UInt64(bytes.count)) }
 }
 
-/// What a run was like, for summaries and for comparing two runs of one seed.
-public struct Outcome: Sendable, Equatable {
-  /// Simulated.
-  public var seconds: Double
-  public var turns: Int
-  public var lines: Int
-  public var delivered: Int
-  public var gaps: Int
-  public var stales: Int
-  public var attempts: Int
-  public var digest: UInt64
-}
-
 /// What the daemon would have written to the state directory.
 struct SavedText {
   var seq: UInt64
@@ -267,28 +256,6 @@ struct SavedText {
   init(_ state: SavedState, now: Moment) {
     seq = state.seq
     budget = state.budget.encoded(now: now)
-  }
-}
-
-/// The newest events of a run, kept only when somebody wants to see them.
-public struct Tracer: Sendable {
-  private var entries: [String] = []
-  private var next = 0
-  private let kept: Int
-
-  public init(kept: Int) { self.kept = max(kept, 1) }
-
-  mutating func note(_ time: Int64, _ text: String) {
-    let milliseconds = time / 1_000_000
-    let entry = "\(milliseconds / 1000).\(String(milliseconds % 1000 + 1000).dropFirst())  \(text)"
-    if entries.count < kept { entries.append(entry) } else { entries[next % kept] = entry }
-    next += 1
-  }
-
-  /// Oldest first.
-  public var events: [String] {
-    guard entries.count == kept else { return entries }
-    return Array(entries[(next % kept)...] + entries[..<(next % kept)])
   }
 }
 

@@ -41,3 +41,28 @@ extension Exchange {
       })
   }
 }
+
+extension Exchange {
+  public struct QueuedOrder: Sendable, Equatable {
+    public var id: String
+    public var isBid: Bool
+    public var price: String
+    public var quantity: String
+  }
+
+  /// A pair's book by order, each side best price first and in the order of the queue. Empty for a pair that nobody has
+  /// asked to see by order.
+  public func orderQueue(of symbol: String) -> [QueuedOrder] {
+    guard let index = marketIndex[symbol.uppercased()], let book = markets[index].orders else { return [] }
+    let market = markets[index]
+    return [true, false].flatMap { isBid in
+      book.levels(isBid).reversed().flatMap { level in
+        level.orders.map { order in
+          QueuedOrder(
+            id: order.id, isBid: isBid, price: market.priceText(abs(level.key)),
+            quantity: market.quantityText(order.quantity))
+        }
+      }
+    }
+  }
+}
