@@ -19,7 +19,7 @@ extension KrakenSession {
     let (kind, ids) = topics(of: answer, verdict)
     if ids.count > 1 {
       answeredTogether(kind, ids, verdict, now: now, &actions)
-    } else if let id = ids.first {
+    } else if let id = ids.first, !isSuperseded(verdict, of: answer.reqID, id) {
       switch kind {
       case .subscribe: answeredSubscribe(id, verdict, now: now, &actions)
       case .unsubscribe: answeredUnsubscribe(id, verdict, now: now, &actions)
@@ -83,6 +83,13 @@ extension KrakenSession {
         && (answer.trigger == nil || answer.trigger == topic.trigger)
     }
     return (isLeaving ? .unsubscribe : .subscribe, waiting.count == 1 ? waiting : [])
+  }
+
+  /// Whether this refuses a request after which the topic was asked for again, when no answer had come in time: the later
+  /// request gets an answer of its own, and may be granted.
+  private func isSuperseded(_ verdict: Verdict, of reqID: UInt64?, _ id: Int) -> Bool {
+    guard case .refused = verdict, let reqID else { return false }
+    return ledger[id].request != reqID
   }
 
   // MARK: What it means

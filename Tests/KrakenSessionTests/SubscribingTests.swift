@@ -211,6 +211,26 @@ private let sol = UpstreamTopic.book("SOL/USD", depth: 10)
     #expect(talk.say(Kraken.refused(again[0], "ETH/USD", error)).logs.isEmpty)
   }
 
+  /// Found by simulation: when both answers came late and at once, the refusal of the first request hid that the second
+  /// was granted, and Kraken was left with a subscription that nobody knew of.
+  @Test func aLateRefusalIsNotTheAnswerToTheSecondRequest() {
+    let id = talk.want(btc)
+    let first = talk.connect().subscribes[0]
+    let second = talk.pass(.seconds(6)).subscribes[0]
+    #expect(second.reqID != first.reqID && second.symbols == first.symbols)
+    #expect(talk.say(Kraken.refused(first, "BTC/USD", "Currency pair not supported BTC/USD")).isEmpty)
+    #expect(talk.state(id) == .asked)
+    #expect(talk.say(Kraken.granted(second, "BTC/USD")) == [.confirmed(id)])
+    _ = talk.say(Kraken.snapshot(btc))
+    #expect(talk.state(id) == .live)
+    // The refusal of the last one counts.
+    let other = talk.want(eth)
+    let third = talk.settle().subscribes[0]
+    let fourth = talk.passLively(.seconds(6), [btc]).subscribes[0]
+    #expect(talk.say(Kraken.refused(fourth, "ETH/USD", "Currency pair not supported ETH/USD")).refused == [other])
+    #expect(talk.say(Kraken.granted(third, "ETH/USD")).isEmpty)
+  }
+
   /// Found by simulation: the second of two equal refusals was taken for the answer to whoever still waited.
   @Test func aRefusalSaidTwiceIsNotTheOthersAnswer() {
     let ids = [btc, eth].map { talk.want($0) }
