@@ -95,7 +95,7 @@ struct AccountTests {
     try await withServer { server in
       var holder = KeyHolder(port: server.port)
       let expired = try await holder.token()
-      server.inject(Fault(.tokenExpired))
+      try await server.strike(Fault(.tokenExpired))
       let token = try await holder.token()
       try await RawClient.webSocket(port: server.port, path: path) { client in
         for (token, error) in [

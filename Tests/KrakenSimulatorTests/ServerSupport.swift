@@ -5,6 +5,14 @@ import NIOPosix
 
 @testable import KrakenSimulator
 
+extension SimulatorServer {
+  /// Injects a fault, and returns when it has struck: what is sent from now on meets it.
+  func strike(_ fault: Fault) async throws {
+    inject(fault)
+    _ = try await inspect { _ in }
+  }
+}
+
 func withServer(
   _ change: (inout SimulatorConfiguration) -> Void = { _ in },
   _ body: (SimulatorServer) async throws -> Void

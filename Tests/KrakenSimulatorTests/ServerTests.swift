@@ -76,7 +76,7 @@ struct ServerTests {
   @Test func closeByFaultAndByShutdown() async throws {
     try await withServer { server in
       try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.close, code: 1013, text: "Market data unavailable"))
+        try await server.strike(Fault(.close, code: 1013, text: "Market data unavailable"))
         let frame = try await client.frame()
         #expect(frame.opcode == Frame.close && frame.payload.prefix(2) == [3, 0xF5])
         #expect(String(decoding: frame.payload.dropFirst(2), as: UTF8.self) == "Market data unavailable")
@@ -91,7 +91,7 @@ struct ServerTests {
 
   @Test func refusedUpgrades() async throws {
     try await withServer { server in
-      server.inject(Fault(.httpStatus, count: 1, code: 429))
+      try await server.strike(Fault(.httpStatus, count: 1, code: 429))
       try await RawClient.connect(port: server.port) { client in
         let head = try await client.upgrade()
         #expect(head.hasPrefix("HTTP/1.1 429"))

@@ -36,7 +36,7 @@ struct TLSTests {
       try await RawClient.webSocket(port: server.port, tls: context) { client in
         try await client.send(subscribe)
         for _ in 0..<5 { _ = try await client.message(containing: "book") }
-        server.inject(Fault(.drop))
+        try await server.strike(Fault(.drop))
         await #expect(throws: (any Error).self) { while true { _ = try await client.frame() } }
       }
       // Somebody who does not trust the certificate gets nowhere, and the server goes on.

@@ -9,7 +9,7 @@ struct WireFaultTests {
   @Test func fragmentsArriveAsFrames() async throws {
     try await withServer { server in
       try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.fragmentedFrames, count: 20, size: 9))
+        try await server.strike(Fault(.fragmentedFrames, count: 20, size: 9))
         try await client.send(subscribe)
         var opcodes: Set<UInt8> = []
         var fragmented = 0
@@ -36,7 +36,7 @@ struct WireFaultTests {
   @Test func slowFrameArrivesWholeAndInOrder() async throws {
     try await withServer { server in
       try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.slowFrames, count: 1, delay: 1_000_000, size: 5))
+        try await server.strike(Fault(.slowFrames, count: 1, delay: 1_000_000, size: 5))
         try await client.send(#"{"method":"ping","req_id":1}"#)
         try await client.send(#"{"method":"ping","req_id":2}"#)
         let slow = try await client.message()
@@ -51,7 +51,7 @@ struct WireFaultTests {
   func nonsenseOnTheWire(_ name: Fault.Name) async throws {
     try await withServer { server in
       try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(name))
+        try await server.strike(Fault(name))
         let frame = try await client.frame()
         #expect(frame.opcode == (name == .binaryFrame ? 2 : Frame.text))
         #expect(!frame.payload.isEmpty)
@@ -65,7 +65,7 @@ struct WireFaultTests {
   @Test func dropCutsWithoutACloseFrame() async throws {
     try await withServer { server in
       try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.drop))
+        try await server.strike(Fault(.drop))
         // A reset is an error or an end, but never a frame.
         await #expect(throws: (any Error).self) { try await client.frame() }
       }
@@ -76,7 +76,7 @@ struct WireFaultTests {
   @Test func stalledConnectionAnswersNothingUntilItResumes() async throws {
     try await withServer { server in
       try await RawClient.webSocket(port: server.port) { client in
-        server.inject(Fault(.stall))
+        try await server.strike(Fault(.stall))
         try await client.send("late", opcode: Frame.ping)
         try await client.send(#"{"method":"ping","req_id":3}"#)
         // Read or not, the request has not been dealt with.
@@ -93,7 +93,7 @@ struct WireFaultTests {
 
   @Test func refusedConnectionsAndTheSamePortAfterwards() async throws {
     try await withServer { server in
-      server.inject(Fault(.refuseConnections, duration: 200_000_000))
+      try await server.strike(Fault(.refuseConnections, duration: 200_000_000))
       var refusals = 0
       var isOpen = false
       while !isOpen {

@@ -14,9 +14,9 @@ struct Terminal: Sendable {
 
   func enter() throws {
     if console.inputIsTerminal {
-      tcgetattr(STDIN_FILENO, &savedModes)
-      modesAreSaved = true
-      var raw = savedModes
+      var raw = termios()
+      tcgetattr(STDIN_FILENO, &raw)
+      savedModes = raw
       // Signals stay on: Ctrl-C and Ctrl-Z do what they do everywhere.
       raw.c_lflag &= ~tcflag_t(ICANON | ECHO)
       tcsetattr(STDIN_FILENO, TCSANOW, &raw)
@@ -49,15 +49,14 @@ struct Terminal: Sendable {
 
 // The state that a signal handler needs must be global. Sound: written by the one task that owns the
 // terminal before the handlers are installed, and read afterwards only.
-nonisolated(unsafe) private var savedModes = termios()
-nonisolated(unsafe) private var modesAreSaved = false
+nonisolated(unsafe) private var savedModes: termios?
 
 /// Only async-signal-safe calls: this runs in handlers of fatal signals too.
 private func restoreTerminal() {
   let sequence = Terminal.leaveSequence
   // Sound: the sequence is constant memory of that length.
   _ = write(STDOUT_FILENO, sequence.utf8Start, sequence.utf8CodeUnitCount)
-  if modesAreSaved { tcsetattr(STDIN_FILENO, TCSANOW, &savedModes) }
+  if var modes = savedModes { tcsetattr(STDIN_FILENO, TCSANOW, &modes) }
 }
 
 private func restoreAndDie(_ number: Int32) {
