@@ -2,6 +2,7 @@
 
 import Logging
 import NIOPosix
+import SimulatedExchange
 
 @testable import KrakenSimulator
 
