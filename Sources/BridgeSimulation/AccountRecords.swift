@@ -93,6 +93,7 @@ struct OrderRecords {
         addFill(item, of: record)
       } else {
         keep(record, id, item)
+        if orders[id]?.isEnded ?? false { fault = "order \(id) is over and stands in a snapshot" }
       }
     }
     return fault

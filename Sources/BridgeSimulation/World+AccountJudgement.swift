@@ -51,6 +51,7 @@ extension World {
       }
     }
     // What the exchange has done and not told yet is on its way.
+    guard isFrozen else { return nil }
     do {
       try judgeTopics()
     } catch {

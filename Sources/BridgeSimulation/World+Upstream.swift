@@ -30,6 +30,7 @@ struct Link {
   var inbound: [Arrival] = []
   var lastArrival: Int64 = 0
   var lastRequest: Int64 = 0
+  var closedAt = Int64.min
 }
 
 extension World {
@@ -129,6 +130,7 @@ extension World {
       $0.isOpening = false
       $0.connection = nil
       $0.inbound = []
+      $0.closedAt = now
     }
     models[Int(name.rawValue)].closed()
     if name == .private { register.doubts += 1 }
@@ -188,12 +190,14 @@ extension World {
   func send(_ name: LinkName, _ bytes: [UInt8]) throws(Violation) {
     trace("bridge asks \(name.text) \(String(decoding: bytes.prefix(400), as: UTF8.self))")
     let link = link(name)
-    try require(link.isOpen, "requests need a connection", String(decoding: bytes, as: UTF8.self))
     let isOrder = name == .private ? try register.sent(bytes) : false
+    // What was said in the moment of the end is lost with the connection.
+    let isLost = isOrder && link.closedAt == now
+    try require(link.isOpen || isLost, "requests need a connection", String(decoding: bytes, as: UTF8.self))
     if !isOrder, let fault = models[Int(name.rawValue)].asked(bytes, now: now) {
       throw Violation("requests to Kraken are right", "\(fault): \(String(decoding: bytes, as: UTF8.self))")
     }
-    guard !link.isDead else { return }
+    guard link.isOpen, !link.isDead else { return }
     let at = max(link.lastRequest, now + latency())
     change(name) { $0.lastRequest = at }
     agenda.plan(.request(link.id, bytes), at: at)
