@@ -112,17 +112,31 @@ final class OrderQueueFeed: DepthFeed {
     return true
   }
 
+  /// An order that has lost its place in its queue is deleted and added anew: a `modify` would leave it where it was.
   private static func changes(_ before: [Order], _ after: [Order]) -> [(StaticString?, Order)] {
-    let known = Dictionary(before.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    let places = Dictionary(before.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
     let kept = Set(after.map(\.id))
     var changes: [(StaticString?, Order)] = before.filter { !kept.contains($0.id) }.map { ("delete", $0) }
+    var price: [UInt8] = []
+    // The last place of an order of this price that has stayed; nil behind the first that has not.
+    var lastPlace: Int?
     for order in after {
-      guard let old = known[order.id] else {
+      if order.price != price { (price, lastPlace) = (order.price, -1) }
+      guard let place = places[order.id] else {
         changes.append(("add", order))
+        lastPlace = nil
         continue
       }
-      if old.price != order.price || old.qty != order.qty || old.timestamp != order.timestamp {
+      let old = before[place]
+      if old.price != order.price {
         changes.append(("modify", order))
+        lastPlace = nil
+      } else if let last = lastPlace, place > last {
+        if old.qty != order.qty || old.timestamp != order.timestamp { changes.append(("modify", order)) }
+        lastPlace = place
+      } else {
+        changes += [("delete", old), ("add", order)]
+        lastPlace = nil
       }
     }
     return changes

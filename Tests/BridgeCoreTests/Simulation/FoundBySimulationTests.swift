@@ -49,6 +49,34 @@ import Testing
     #expect(snapshot < stale)
   }
 
+  /// An order that grows goes to the end of its queue, which Kraken tells as a delete and an add. Readers of a smaller
+  /// depth than the one subscribed to used to be told that it was modified where it stood.
+  @Test func anOrderThatLosesItsPlaceInTheQueueIsAddedAnew() {
+    var talk = Talk(hasAccount: true)
+    talk.open()
+    let reader = talk.connect(listener: 0)
+    talk.ask(reader, "subscribe level3 BTC/USD depth=10")
+    talk.ask(reader, "subscribe level3 BTC/USD depth=100")
+    talk.bridge.upstreamOpened(.level3, now: talk.now)
+    talk.hear("{\"channel\":\"status\",\"type\":\"update\",\"data\":[{\"system\":\"online\"}]}", on: .level3)
+    talk.bridge.tokenArrived(.level3, .token(Talk.token), now: talk.now)
+    talk.wait(.milliseconds(1))
+    func order(_ id: String, _ price: String, _ qty: String, _ event: String = "") -> String {
+      "{\(event)\"order_id\":\"\(id)\",\"limit_price\":\(price),\"order_qty\":\(qty),\"timestamp\":\"2026-01-05T10:00:00.000000000Z\"}"
+    }
+    let bids = "\(order("A", "2.0", "1.0")),\(order("B", "2.0", "1.0"))"
+    talk.hear(
+      "{\"channel\":\"level3\",\"type\":\"snapshot\",\"data\":[{\"symbol\":\"BTC/USD\",\"checksum\":105463595,\"bids\":[\(bids)],\"asks\":[\(order("C", "3.0", "1.0"))]}]}",
+      on: .level3)
+    let moved = "\(order("A", "2.0", "1.0", "\"event\":\"delete\",")),\(order("A", "2.0", "2.0", "\"event\":\"add\","))"
+    talk.hear(
+      "{\"channel\":\"level3\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"checksum\":761556200,\"bids\":[\(moved)],\"asks\":[]}]}",
+      on: .level3)
+    let updates = talk.lines(reader).filter { $0.contains("\"type\":\"update\",\"symbol\":\"BTC/USD\"") }
+    #expect(updates.count == 2)
+    #expect(updates.allSatisfy { $0.contains("\"data\":") && $0.contains("\"bids\":[\(moved)]") })
+  }
+
   /// What is asked for while the bridge hands over to the next process is answered by it or never: a snapshot of the
   /// account used to be waited for.
   @Test func aSnapshotAskedForWhileHandingOverIsAnswered() {
@@ -72,7 +100,7 @@ import Testing
     func isNeeded(_ actions: [SessionAction]) -> Bool {
       actions.contains { if case .needToken = $0 { true } else { false } }
     }
-    let token = Secret(byteCount: 8) { $0.initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "t")) }
+    let token = Talk.token
     session.start(now: now)
     _ = session.deadlineReached(now: now, budget: &budget)
     _ = session.transportOpened(now: now)
@@ -103,6 +131,8 @@ private struct Talk {
     mutating func park(_ id: SubscriberID, _ remainder: UnsafeRawBufferPointer) {}
     mutating func close(_ id: SubscriberID) {}
   }
+
+  static var token: Secret { Secret(byteCount: 8) { $0.initializeMemory(as: UInt8.self, repeating: UInt8(ascii: "t")) } }
 
   let bridge: Bridge
   var now = Moment(monotonic: 1_000_000_000, wall: 1_790_000_000_000_000_000)
@@ -141,8 +171,8 @@ private struct Talk {
     hear("{\"channel\":\"status\",\"type\":\"update\",\"data\":[{\"version\":\"1\",\"system\":\"online\"}]}")
   }
 
-  mutating func hear(_ text: String) {
-    Array(text.utf8).withUnsafeBytes { bridge.upstreamReceived(.public, text: $0, now: now) }
+  mutating func hear(_ text: String, on upstream: UpstreamName = .public) {
+    Array(text.utf8).withUnsafeBytes { bridge.upstreamReceived(upstream, text: $0, now: now) }
     wait(.milliseconds(1))
   }
 
