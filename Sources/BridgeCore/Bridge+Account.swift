@@ -158,6 +158,7 @@ extension Bridge {
     var written: Set<Int> = []
     for topic in feed.topics where topic.upstream == id {
       if message.isSnapshot || !topic.isLive {
+        feed.restartView(depth: topic.key.depth)
         publishSnapshot(topic, now: now)
       } else if topic.key.depth == feed.depth {
         publishItem(topic, item, time: item["timestamp"], now: now)

@@ -48,6 +48,12 @@ final class OrderQueueFeed: DepthFeed {
     for depth in depths where views[depth] == nil { views[depth] = view(depth) }
   }
 
+  /// Readers of this depth are given a snapshot.
+  func restartView(depth: Int?) {
+    guard let depth, views[depth] != nil else { return }
+    views[depth] = view(depth)
+  }
+
   private func view(_ depth: Int) -> View {
     View(bids: orders(.bids, depth), asks: orders(.asks, depth))
   }

@@ -52,6 +52,38 @@ import Testing
   /// An order that grows goes to the end of its queue, which Kraken tells as a delete and an add. Readers of a smaller
   /// depth than the one subscribed to used to be told that it was modified where it stood.
   @Test func anOrderThatLosesItsPlaceInTheQueueIsAddedAnew() {
+    var (talk, reader) = Self.followsOrderQueues()
+    let moved = "\(Self.order("A", "2.0", "1.0", "\"event\":\"delete\",")),\(Self.order("A", "2.0", "2.0", "\"event\":\"add\","))"
+    talk.hear(
+      "{\"channel\":\"level3\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"checksum\":761556200,\"bids\":[\(moved)],\"asks\":[]}]}",
+      on: .level3)
+    let updates = talk.lines(reader).filter { $0.contains("\"type\":\"update\",\"symbol\":\"BTC/USD\"") }
+    #expect(updates.count == 2)
+    #expect(updates.allSatisfy { $0.contains("\"data\":") && $0.contains("\"bids\":[\(moved)]") })
+  }
+
+  /// A snapshot that a topic is given in the middle of the stream, here because its pair had been delisted, left smaller
+  /// depths with the orders from before it: their next update told of changes that were none.
+  @Test func aSnapshotInTheStreamIsWhereUpdatesGoOn() {
+    var (talk, reader) = Self.followsOrderQueues()
+    func pair(_ type: String, _ status: String) -> String {
+      "{\"channel\":\"instrument\",\"type\":\"\(type)\",\"data\":{\"assets\":[],\"pairs\":[{\"symbol\":\"BTC/USD\",\"status\":\"\(status)\"}]}}"
+    }
+    func update(_ checksum: Int, _ bids: String) -> String {
+      "{\"channel\":\"level3\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"checksum\":\(checksum),\"bids\":[\(bids)],\"asks\":[]}]}"
+    }
+    talk.hear(pair("snapshot", "online"))
+    talk.hear(pair("update", "delisted"))
+    talk.hear(update(919183503, Self.order("B", "2.0", "1.0", "\"event\":\"delete\",")), on: .level3)
+    let added = Self.order("D", "2.0", "1.0", "\"event\":\"add\",")
+    talk.hear(update(105463595, added), on: .level3)
+    let updates = talk.lines(reader).filter { $0.contains("\"channel\":\"level3\",\"type\":\"update\"") }
+    #expect(updates.count == 2)
+    #expect(updates.allSatisfy { $0.contains("\"bids\":[\(added)]") })
+  }
+
+  /// A reader of two depths, whose book has two bids of one price and one ask.
+  private static func followsOrderQueues() -> (Talk, SubscriberID) {
     var talk = Talk(hasAccount: true)
     talk.open()
     let reader = talk.connect(listener: 0)
@@ -61,20 +93,15 @@ import Testing
     talk.hear("{\"channel\":\"status\",\"type\":\"update\",\"data\":[{\"system\":\"online\"}]}", on: .level3)
     talk.bridge.tokenArrived(.level3, .token(Talk.token), now: talk.now)
     talk.wait(.milliseconds(1))
-    func order(_ id: String, _ price: String, _ qty: String, _ event: String = "") -> String {
-      "{\(event)\"order_id\":\"\(id)\",\"limit_price\":\(price),\"order_qty\":\(qty),\"timestamp\":\"2026-01-05T10:00:00.000000000Z\"}"
-    }
     let bids = "\(order("A", "2.0", "1.0")),\(order("B", "2.0", "1.0"))"
     talk.hear(
       "{\"channel\":\"level3\",\"type\":\"snapshot\",\"data\":[{\"symbol\":\"BTC/USD\",\"checksum\":105463595,\"bids\":[\(bids)],\"asks\":[\(order("C", "3.0", "1.0"))]}]}",
       on: .level3)
-    let moved = "\(order("A", "2.0", "1.0", "\"event\":\"delete\",")),\(order("A", "2.0", "2.0", "\"event\":\"add\","))"
-    talk.hear(
-      "{\"channel\":\"level3\",\"type\":\"update\",\"data\":[{\"symbol\":\"BTC/USD\",\"checksum\":761556200,\"bids\":[\(moved)],\"asks\":[]}]}",
-      on: .level3)
-    let updates = talk.lines(reader).filter { $0.contains("\"type\":\"update\",\"symbol\":\"BTC/USD\"") }
-    #expect(updates.count == 2)
-    #expect(updates.allSatisfy { $0.contains("\"data\":") && $0.contains("\"bids\":[\(moved)]") })
+    return (talk, reader)
+  }
+
+  private static func order(_ id: String, _ price: String, _ qty: String, _ event: String = "") -> String {
+    "{\(event)\"order_id\":\"\(id)\",\"limit_price\":\(price),\"order_qty\":\(qty),\"timestamp\":\"2026-01-05T10:00:00.000000000Z\"}"
   }
 
   /// What is asked for while the bridge hands over to the next process is answered by it or never: a snapshot of the
