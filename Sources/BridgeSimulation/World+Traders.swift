@@ -119,7 +119,8 @@ extension World {
     if hasName {
       name = "c\(tag)"
       // Names may be used again once their order is over.
-      let past = reader.model.trader.orders.last { $0.isOver && $0.askedAt < now - Self.namesRest }?.clientID
+      let recent = reader.model.trader.orders.filter { $0.askedAt > now - Self.namesRest }.map(\.clientID)
+      let past = reader.model.trader.orders.last { $0.isOver && !recent.contains($0.clientID) }?.clientID
       if manners.onceIn(8), let past { name = past }
     } else if goesAlone, manners.onceIn(3) {
       text += ",\"order_userref\":\(manners.within(1...3))"
