@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import BridgeDaemon
+import Glibc
 
 @main
 struct KrakenBridged: ParsableCommand {
@@ -125,8 +126,8 @@ struct KrakenBridged: ParsableCommand {
     do {
       let settings = try source.read()
       for warning in settings.warnings { print("warning: \(warning)") }
-      let file = settings.configurationPath + (settings.hasConfigurationFile ? "" : " does not exist, so defaults hold")
-      print("\(file): nothing is wrong")
+      let file = settings.configurationPath
+      print(access(file, F_OK) == 0 ? "\(file): nothing is wrong" : "\(file) does not exist, so defaults hold: nothing is wrong")
     } catch {
       print(error.description)
       throw ExitCode(78)

@@ -45,8 +45,7 @@ extension Settings {
     var source = SettingsSource(flags: flags.values, environment: environment, file: file)
     let paths = StandardPaths(facts)
 
-    var settings = Settings(
-      configurationPath: path, hasConfigurationFile: yaml != nil, stateDirectory: paths.stateDirectory)
+    var settings = Settings(configurationPath: path, stateDirectory: paths.stateDirectory)
     settings.warnings = warnings
     settings.upstream.read(&source, facts)
     settings.account.read(&source)

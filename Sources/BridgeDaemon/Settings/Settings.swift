@@ -6,8 +6,6 @@ import BridgeCore
 public struct Settings: Sendable, Equatable {
   /// The file that was read, or would have been.
   public var configurationPath: String
-  /// False when it does not exist, which is no error in the usual place.
-  public var hasConfigurationFile: Bool
   public var upstream = UpstreamSettings()
   /// Carried whether or not anybody reads.
   public var pins: [PinnedSubscription] = []
