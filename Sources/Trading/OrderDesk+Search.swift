@@ -111,9 +111,7 @@ extension OrderDesk {
 
   private mutating func conclude(_ key: OrderKey, _ step: OrderSearch.Step, _ found: [RESTOrder], now: Moment) {
     guard let order = orders[key], let search = order.search, search.step == step else { return }
-    if let match = found.first(where: { likeness($0, order) == .same }) { return settle(key, match, now: now) }
-    let nearest = search.nearest ?? found.first { likeness($0, order) == .near }
-    orders[key]?.search?.nearest = nearest
+    if let match = found.first(where: { isSame($0, order, key) }) { return settle(key, match, now: now) }
     switch step {
     case .open: orders[key]?.search?.step = .closed
     case .closed where order.orderID != nil: orders[key]?.search?.step = .byID
@@ -123,8 +121,6 @@ extension OrderDesk {
         orders[key]?.search = OrderSearch(step: .open, notBefore: decidable)
         return
       }
-      // Rather one that Kraken has changed than to call an order never received that is there.
-      if let nearest, isTheOnlyOne(order, key) { return settle(key, nearest, now: now) }
       let reason = Field("reason", quoted: "Kraken never received it")
       orders[key]?.merge([reason])
       if let stage = orders[key]?.progress.settle(at: .rejected) { tell(stage, of: key, [reason]) }
@@ -135,24 +131,8 @@ extension OrderDesk {
     }
   }
 
-  private enum Likeness { case other, near, same }
-
-  /// Whether an order of Kraken's is the one that is looked for. What differs in quantity or price only is near.
-  private func likeness(_ found: RESTOrder, _ order: TrackedOrder) -> Likeness {
-    guard isNamesake(found, order) else { return .other }
-    guard order.orderID == nil, order.facts.clientID == nil, !order.hasOwnUserref else { return .same }
-    return order.facts.isLike(found.isBuy, found.quantity, found.limitPrice) ? .same : .near
-  }
-
-  /// Whether no other order in doubt bears the same `order_userref`.
-  private func isTheOnlyOne(_ order: TrackedOrder, _ key: OrderKey) -> Bool {
-    !orders.contains {
-      $0.key != key && $0.value.isLive && $0.value.orderID == nil && $0.value.facts.userref == order.facts.userref
-    }
-  }
-
-  /// Whether an order of Kraken's bears the id or the name of the one that is looked for, and can be it.
-  private func isNamesake(_ found: RESTOrder, _ order: TrackedOrder) -> Bool {
+  /// Whether an order of Kraken's is the one that is looked for.
+  private func isSame(_ found: RESTOrder, _ order: TrackedOrder, _ key: OrderKey) -> Bool {
     // The order that closes a filled one names it like an edited one, and is on the other side.
     if let isBuy = found.isBuy, isBuy != order.facts.isBuy ?? isBuy { return false }
     if let orderID = order.orderID {
@@ -166,7 +146,8 @@ extension OrderDesk {
     guard byOrderID[found.id] == nil else { return false }
     if let openedAt = found.openedAt, openedAt < earliestTime(of: order) { return false }
     if let clientID = order.facts.clientID { return found.clientID == clientID }
-    return order.facts.userref.map { found.userref == $0 } ?? false
+    guard let userref = order.facts.userref, found.userref == userref else { return false }
+    return order.hasOwnUserref || order.facts.isLike(found.isBuy, found.quantity, found.limitPrice)
   }
 
   private mutating func settle(_ key: OrderKey, _ found: RESTOrder, now: Moment) {

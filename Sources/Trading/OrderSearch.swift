@@ -11,8 +11,6 @@ struct OrderSearch: Sendable, Equatable {
   var notBefore: Int64
   /// Asked for in a query of its own, since one with others failed.
   var isAlone = false
-  /// One that bears the order's `order_userref` but differs from it: Kraken may have changed it meanwhile.
-  var nearest: RESTOrder?
 }
 
 /// A REST call on its way, and the orders it is to tell of.
@@ -46,7 +44,7 @@ struct SearchPace: Sendable {
 }
 
 /// An order as REST tells of it: strings where the executions have numbers, and other words for the same things.
-struct RESTOrder: Sendable, Equatable {
+struct RESTOrder: Sendable {
   var id: String
   var clientID: String?
   var userref: Int64?

@@ -160,20 +160,4 @@ import Testing
       #"{"error":[],"result":{"closed":{"O9":{"cl_ord_id":"mine","status":"closed","vol_exec":"1.2","descr":{"type":"sell"}}}}}"#)
     #expect(last.stages == ["rejected"])
   }
-
-  /// Programs may give several orders one `order_userref`, so quantity and price told them apart; an order whose quantity
-  /// Kraken had changed while it was in doubt used to be called never received.
-  @Test(arguments: [false, true]) func anOrderThatKrakenHasChangedIsFound(hasTwin: Bool) throws {
-    var harness = DeskHarness()
-    let request = #"{"symbol":"BTC/USD","side":"buy","order_type":"limit","limit_price":2,"order_qty":3,"order_userref":5}"#
-    try harness.request("add_order", request)
-    if hasTwin { try harness.request("add_order", request.replacing(#""order_qty":3"#, with: #""order_qty":9"#), id: "8") }
-    let search = harness.pass(.seconds(10))
-    let changed =
-      #"{"userref":5,"status":"open","opentm":1790000000.5,"vol":"2.5","vol_exec":"0.0","descr":{"type":"buy","price":"2"}}"#
-    let next = harness.queryAnswer(search.queries[0].id, #"{"error":[],"result":{"open":{"O1":\#(changed)}}}"#)
-    let last = harness.queryAnswer(next.queries[0].id, #"{"error":[],"result":{"closed":{}}}"#)
-    // Of two it cannot be said which one that is.
-    #expect(last.stages == [hasTwin ? "rejected" : "open"])
-  }
 }
