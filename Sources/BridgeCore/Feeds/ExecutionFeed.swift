@@ -69,7 +69,8 @@ final class ExecutionFeed: Feed {
     for (name, value) in item.members where !Self.isOfFill(name) { record.set(name, value) }
     if isFill {
       let known = record
-      fills.append { bytes in bytes.append(fill: item, of: known, except: { _ in false }) }
+      // What the account's counter was then says nothing later.
+      fills.append { bytes in bytes.append(fill: item, of: known, except: Self.isRateCount) }
     }
     // Fills in a snapshot are history: their orders are open only if they are listed as such.
     if !(isSnapshot && isFill) { keep(record, key, isEnded: Self.endsOrder(item)) }
@@ -144,7 +145,7 @@ final class ExecutionFeed: Feed {
     switch topic.key.channel {
     case .ownTrades:
       guard event.isFill else { return false }
-      line.append(fill: item, of: event.record, except: isEnvelopeKey)
+      line.append(fill: item, of: event.record, except: { isEnvelopeKey($0) || Self.isRateCount($0) })
     case .openOrders:
       line.append(event.record, withoutEnvelope: true)
     default:
