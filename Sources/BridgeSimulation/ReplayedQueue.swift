@@ -19,6 +19,8 @@ struct ReplayedQueue {
   /// Best first.
   private(set) var bids: [Level] = []
   private(set) var asks: [Level] = []
+  /// Where an order was put; what was cut off since is not there any more.
+  private var prices: [String: Int64] = [:]
 
   init(depth: Int) { self.depth = depth }
 
@@ -59,6 +61,7 @@ struct ReplayedQueue {
       }
       remove(order.id, isBid: isBid)
     }
+    prices[order.id] = price
     if isBid { Self.append(order, price, to: &bids) { $0 > $1 } } else { Self.append(order, price, to: &asks) { $0 < $1 } }
   }
 
@@ -74,10 +77,11 @@ struct ReplayedQueue {
   }
 
   private func place(of id: String, isBid: Bool) -> (level: Int, place: Int)? {
-    for (level, entry) in (isBid ? bids : asks).enumerated() {
-      if let place = entry.orders.firstIndex(where: { $0.id == id }) { return (level, place) }
-    }
-    return nil
+    let side = isBid ? bids : asks
+    guard let price = prices[id], let level = side.indices.first(where: { side[$0].price == price }),
+      let place = side[level].orders.indices.first(where: { side[level].orders[$0].id == id })
+    else { return nil }
+    return (level, place)
   }
 
   private mutating func remove(_ id: String, isBid: Bool) {
@@ -87,6 +91,7 @@ struct ReplayedQueue {
       if side[level].orders.isEmpty { side.remove(at: level) }
     }
     if isBid { remove(from: &bids) } else { remove(from: &asks) }
+    prices[id] = nil
   }
 
   /// Of the best `depth` prices of each side, every order in its place.
