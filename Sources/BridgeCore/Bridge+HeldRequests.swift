@@ -38,7 +38,7 @@ extension Bridge {
       throw RequestFault(.upstreamOffline, "no connection to Kraken, and \(what) is not at hand")
     }
     try checkOrderQueues(key)
-    // Not carried: asked for now, answered when it has come, and kept for a while in case somebody asks again.
+    // Not carried: asked for now, and answered when it has come. It then lingers like any topic that nobody reads.
     let topic = topic(key, now: now)
     if topic.isLive {
       demandFell(topic, now: now)

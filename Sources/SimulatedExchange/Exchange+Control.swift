@@ -33,9 +33,9 @@ extension Exchange {
 
   /// Every order as it is, and how often each was asked for: what somebody who traded must have been told.
   private var ordersLine: String {
-    let orders = account.orders.values.sorted { $0.number < $1.number }.map { order in
+    let orders = accountOrders.map { order in
       let name = order.clientID.map { [JSONValue.Member(key: "cl_ord_id", value: .string($0))] } ?? []
-      let status = JSONValue.Member(key: "status", value: .string(order.status.rawValue))
+      let status = JSONValue.Member(key: "status", value: .string(order.status))
       return JSONValue.Member(key: order.id, value: .object(name + [status]))
     }
     let line = JSONValue.object([

@@ -179,7 +179,7 @@ struct Level3Book: Sendable {
   }
 }
 
-/// In the form of Kraken's ids: `OXXXXX-XXXXX-XXXXXX`.
+/// In the form of Kraken's ids: the first letter and five others, then five and six, joined by dashes.
 func identifier(_ first: String, _ chance: inout SeededGenerator) -> String {
   var bytes = Text(first.utf8)
   for (group, length) in [5, 5, 6].enumerated() {

@@ -6,7 +6,8 @@ import MarketData
 extension OrderDesk {
   /// Monotonic; nil if nothing is to be waited for.
   public var nextDeadline: Int64? {
-    [deadlines.nextAt, lateDeadlines.nextAt, farewells.nextAt, cancelChecks.nextAt, searchAt, deadMansSwitch.nextAt].compactMap { $0 }.min()
+    [deadlines.nextAt, lateDeadlines.nextAt, farewells.nextAt, cancelChecks.nextAt, searchAt, deadMansSwitch.nextAt]
+      .compactMap { $0 }.min()
   }
 
   public mutating func deadlineReached(now: Moment) -> [DeskAction] {

@@ -111,7 +111,7 @@ extension OrderDesk {
 
   private mutating func conclude(_ key: OrderKey, _ step: OrderSearch.Step, _ found: [RESTOrder], now: Moment) {
     guard let order = orders[key], let search = order.search, search.step == step else { return }
-    if let match = found.first(where: { isSame($0, order, key) }) { return settle(key, match, now: now) }
+    if let match = found.first(where: { isSame($0, order) }) { return settle(key, match, now: now) }
     switch step {
     case .open: orders[key]?.search?.step = .closed
     case .closed where order.orderID != nil: orders[key]?.search?.step = .byID
@@ -132,7 +132,7 @@ extension OrderDesk {
   }
 
   /// Whether an order of Kraken's is the one that is looked for.
-  private func isSame(_ found: RESTOrder, _ order: TrackedOrder, _ key: OrderKey) -> Bool {
+  private func isSame(_ found: RESTOrder, _ order: TrackedOrder) -> Bool {
     // The order that closes a filled one names it like an edited one, and is on the other side.
     if let isBuy = found.isBuy, isBuy != order.facts.isBuy ?? isBuy { return false }
     if let orderID = order.orderID {

@@ -1,4 +1,4 @@
-// A line as a scenario expects it: literal text with placeholders.
+// A line as a scenario expects it: literal text with variables.
 //
 // `$name` stands for a number or word: the first use gives it a meaning, every other must meet the same. `$any` is any
 // word, `$all` any text. `$times` and `$at` are short for the timestamps that every answer and every event carries, `$hello`

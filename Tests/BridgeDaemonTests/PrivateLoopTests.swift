@@ -69,17 +69,22 @@ struct PrivateLoopTests {
     try await running.tearDown()
   }
 
+  /// A reader of the account's executions, and the snapshot it has got.
+  private func followExecutions() async throws -> (reader: Transfer<Reader>, snapshot: String) {
+    let path = directory("private.sock")
+    return try await reading {
+      let reader = try Reader(path)
+      reader.send("subscribe executions\n")
+      let snapshot = try reader.line(with: #""channel":"executions""#, #""type":"snapshot""#)
+      return (Transfer(reader), snapshot)
+    }
+  }
+
   @Test func rotatedKeysAreTakenAndBadOnesAreNot() async throws {
     writeCredentials()
     // The settings stay the same at each reload; only the files change.
     let running = try await RunningWithChanges(directory, configure: addPrivateListener)
-    let path = directory("private.sock")
-    let reader = try await reading {
-      let reader = try Reader(path)
-      reader.send("subscribe executions\n")
-      _ = try reader.line(with: #""channel":"executions""#, #""type":"snapshot""#)
-      return Transfer(reader)
-    }
+    let (reader, _) = try await followExecutions()
 
     // Nothing has changed: the connection stays. What cannot be used is refused, and the old key stays.
     #expect(try await running.reload() == nil)
@@ -109,14 +114,8 @@ struct PrivateLoopTests {
   @Test func allUsersAreFollowedAfterAReload() async throws {
     writeCredentials()
     let running = try await RunningWithChanges(directory, configure: addPrivateListener)
-    let path = directory("private.sock")
-    let reader = try await reading {
-      let reader = try Reader(path)
-      reader.send("subscribe executions\n")
-      let snapshot = try reader.line(with: #""channel":"executions""#, #""type":"snapshot""#)
-      #expect(!snapshot.contains("partial"))
-      return Transfer(reader)
-    }
+    let (reader, snapshot) = try await followExecutions()
+    #expect(!snapshot.contains("partial"))
     #expect(try await running.reload { $0.account.allUsers = true } == nil)
     try await reading {
       let reader = reader.value
